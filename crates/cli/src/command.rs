@@ -1,0 +1,121 @@
+//! The commands: one file each under `command/`, one row each in `GROUPS`.
+//!
+//! A new command is a file with its arguments, its examples and its `run`; a variant and an arm
+//! here; and a row in the group where a reader would look for it.
+
+mod check;
+mod completions;
+mod help;
+mod init;
+mod man;
+mod schema;
+
+use crate::command_line::Global;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::terminal::Terminal;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    Init(init::Init),
+    Check(check::Check),
+    Schema(schema::Schema),
+    Completions(completions::Completions),
+    Man(man::Man),
+    Help(help::Help),
+}
+
+impl Command {
+    pub(crate) fn run(self, global: &Global, terminal: &mut Terminal) -> Result<Exit, Error> {
+        match self {
+            Self::Init(init) => init.run(terminal),
+            Self::Check(check) => check.run(terminal),
+            Self::Schema(schema) => schema.run(terminal),
+            Self::Completions(completions) => completions.run(terminal),
+            Self::Man(man) => man.run(terminal),
+            Self::Help(help) => help.run(global, terminal),
+        }
+    }
+}
+
+/// A line that a reader may type, and what comes of it.
+#[derive(Debug)]
+pub(crate) struct Example {
+    pub(crate) line: &'static str,
+    pub(crate) does: &'static str,
+}
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) examples: &'static [Example],
+}
+
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) title: &'static str,
+    pub(crate) commands: &'static [Entry],
+}
+
+/// The commands in the order in which the front page shows them.
+pub(crate) const GROUPS: &[Group] = &[
+    Group {
+        title: "Set up a repository",
+        commands: &[
+            Entry { name: "init", examples: init::EXAMPLES },
+            Entry { name: "check", examples: check::EXAMPLES },
+        ],
+    },
+    Group {
+        title: "Work with editors and shells",
+        commands: &[
+            Entry { name: "schema", examples: schema::EXAMPLES },
+            Entry { name: "completions", examples: completions::EXAMPLES },
+            Entry { name: "man", examples: man::EXAMPLES },
+        ],
+    },
+    Group { title: "Learn more", commands: &[Entry { name: "help", examples: help::EXAMPLES }] },
+];
+
+/// The examples of the front page.
+pub(crate) const EXAMPLES: &[Example] = &[
+    Example { line: "highroad init", does: "look at this folder and write its highroad.yaml" },
+    Example { line: "highroad check", does: "say what is wrong in it, if anything" },
+];
+
+pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
+    GROUPS.iter().flat_map(|group| group.commands)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::command_line::CommandLine;
+
+    #[test]
+    fn every_command_has_one_row() {
+        let definition = crate::help::definition(80);
+        let mut defined: Vec<_> =
+            definition.get_subcommands().map(clap::Command::get_name).collect();
+        let mut listed: Vec<_> = entries().map(|entry| entry.name).collect();
+        defined.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(defined, listed);
+    }
+
+    #[test]
+    fn every_example_is_a_right_command_line() {
+        let all = entries().flat_map(|entry| {
+            assert!(!entry.examples.is_empty(), "{} has no example", entry.name);
+            entry.examples
+        });
+        for Example { line, .. } in all.chain(EXAMPLES) {
+            // What the shell would keep for itself is not ours to read.
+            let ours = line.split([';', '>', '|', '<']).next().unwrap();
+            let words = ours.split_whitespace().skip_while(|word| *word != "highroad");
+            CommandLine::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The hands: carry an intent to the port that it concerns, and look whether it is so.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use model::intent::{Generation, Intent, Survey};
+use model::name::Place;
+use ports::clock::Clock;
+use ports::traffic::Traffic;
+use ports::workloads::{Kept, Rejection, Unreachable, Workloads};
+
+/// The ports through which intents become so.
+#[derive(Debug, Clone)]
+pub struct Hands {
+    pub workloads: Arc<dyn Workloads>,
+    pub traffic: Arc<dyn Traffic>,
+}
+
+/// What came of carrying an intent out.
+#[derive(Debug)]
+pub(crate) enum Performed {
+    Done(Option<Survey>),
+    Refused(String),
+    /// The world has seen a newer generation.
+    Older(Generation),
+    Unreachable(String),
+}
+
+/// What was found on looking whether an intent is so.
+#[derive(Debug)]
+pub(crate) enum Looked {
+    So,
+    /// With what is there instead, and the newest generation that the world has seen.
+    NotSo {
+        seen: String,
+        newest: Generation,
+    },
+    Unreachable(String),
+}
+
+impl Hands {
+    /// Carries an intent out, and does not wait for the answer longer than it may take.
+    pub(crate) async fn perform(
+        &self,
+        intent: &Intent,
+        generation: Generation,
+        limit: Limit<'_>,
+    ) -> Performed {
+        let performed = async {
+            match intent {
+                Intent::Run(want) => done(self.workloads.ensure(want, generation).await),
+                Intent::Steer(want) => done(self.traffic.steer(want, generation).await),
+                // A look that brings nothing has no other meaning than that.
+                Intent::Survey(place) => match self.survey(place).await {
+                    Ok(survey) => Performed::Done(Some(survey)),
+                    Err(error) => Performed::Refused(error.to_string()),
+                },
+            }
+        };
+        match (limit.within(performed).await, intent) {
+            (Some(performed), _) => performed,
+            (None, Intent::Survey(_)) => Performed::Refused(limit.told()),
+            (None, _) => Performed::Unreachable(limit.told()),
+        }
+    }
+
+    /// Looks whether an intent is so.
+    pub(crate) async fn look(
+        &self,
+        intent: &Intent,
+        generation: Generation,
+        limit: Limit<'_>,
+    ) -> Looked {
+        let looked = async {
+            match intent {
+                Intent::Run(want) => {
+                    let kept = self.workloads.kept(&want.group).await;
+                    compare(kept, generation, &want.count)
+                }
+                Intent::Steer(want) => {
+                    let kept = self.traffic.kept(&want.place).await;
+                    compare(kept, generation, &want.shares)
+                }
+                Intent::Survey(_) => {
+                    Looked::NotSo { seen: "not asked yet".to_owned(), newest: Generation(0) }
+                }
+            }
+        };
+        limit.within(looked).await.unwrap_or_else(|| Looked::Unreachable(limit.told()))
+    }
+
+    async fn survey(&self, place: &Place) -> Result<Survey, Unreachable> {
+        let mut groups = self.workloads.health(place).await?;
+        for counts in self.traffic.counts(place).await? {
+            for group in groups.iter_mut().filter(|group| group.release == counts.release) {
+                (group.requests, group.bad) = (counts.requests, counts.bad);
+            }
+        }
+        let kept = self.traffic.kept(place).await?;
+        Ok(Survey { groups, shares: kept.map(|kept| kept.want).unwrap_or_default() })
+    }
+}
+
+/// How long an answer may take, by which clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit<'a> {
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) asked_at: Timestamp,
+    pub(crate) within: SignedDuration,
+}
+
+impl Limit<'_> {
+    async fn within<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+        let mut answer = std::pin::pin!(answer);
+        let mut over = None;
+        std::future::poll_fn(|context| {
+            if let std::task::Poll::Ready(value) = answer.as_mut().poll(context) {
+                return std::task::Poll::Ready(Some(value));
+            }
+            // The clock is asked to wait only for an answer that is not there at once.
+            let end = self.asked_at + self.within;
+            let over = over.get_or_insert_with(|| self.clock.sleep_until(end));
+            over.as_mut().poll(context).map(|()| None)
+        })
+        .await
+    }
+
+    fn told(&self) -> String {
+        format!("no answer within {:#}", self.within)
+    }
+}
+
+fn done(answer: Result<(), Rejection>) -> Performed {
+    match answer {
+        Ok(()) => Performed::Done(None),
+        Err(Rejection::Older(newest)) => Performed::Older(newest),
+        Err(Rejection::Refused(why)) => Performed::Refused(why),
+        Err(Rejection::Unreachable(error)) => Performed::Unreachable(error.to_string()),
+    }
+}
+
+fn compare<T: PartialEq + std::fmt::Debug>(
+    kept: Result<Option<Kept<T>>, Unreachable>,
+    generation: Generation,
+    want: &T,
+) -> Looked {
+    match kept {
+        Err(error) => Looked::Unreachable(error.to_string()),
+        Ok(None) => Looked::NotSo { seen: "nothing".to_owned(), newest: Generation(0) },
+        Ok(Some(kept)) if kept.generation == generation && kept.want == *want => Looked::So,
+        Ok(Some(Kept { generation, want })) => Looked::NotSo {
+            seen: format!("{want:?} of generation {generation}"),
+            newest: generation,
+        },
+    }
+}

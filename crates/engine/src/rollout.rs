@@ -1,0 +1,509 @@
+//! Decides how a rollout goes on: start the candidate, shift traffic by steps, watch its health,
+//! and take it back the moment it fares badly.
+
+use jiff::Timestamp;
+use model::fact::{
+    RolloutEnded, RolloutHastened, RolloutHindered, RolloutPaused, RolloutResumed,
+    RolloutRetreating, RolloutShifted, RolloutStarted, RolloutStepPassed, RolloutUnsure, What,
+    WordRefused,
+};
+use model::id::ReleaseId;
+use model::intent::{
+    Group, GroupHealth, Instances, Intent, Outcome, Share, Survey, Target, Weight, Weights,
+};
+use model::name::Scope;
+use model::rollout::{Because, Evidence, Phase, Release, Rollout, Verdict};
+
+use crate::decision::{Answered, Decision, Input, Process, Reason, Told};
+
+/// Rollouts, as the loop knows them.
+#[derive(Debug)]
+pub struct Rollouts;
+
+impl Process for Rollouts {
+    const KIND: &'static str = "rollout";
+
+    type State = Rollout;
+    type Word = Word;
+
+    fn step(state: &Rollout, input: Input<Word>, now: Timestamp) -> Decision<Rollout> {
+        step(state, input, now)
+    }
+
+    fn is_over(state: &Rollout) -> bool {
+        matches!(state.phase, Phase::Ended { .. })
+    }
+
+    fn scope(state: &Rollout) -> Scope {
+        Scope::Place(state.place.clone())
+    }
+
+    fn slot(state: &Rollout) -> Option<String> {
+        Some(format!("rollout/{}", state.place))
+    }
+
+    fn name_of(word: &Word) -> &'static str {
+        word.name()
+    }
+}
+
+/// What an operator may say to a rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// Stay at this step; watching goes on.
+    Pause,
+    Resume,
+    /// Do not wait for the rest of this step's time.
+    Skip,
+    /// Do not wait for time at all, only for fresh evidence at each step.
+    Promote,
+    /// Go back to the release before.
+    Abort {
+        why: String,
+    },
+}
+
+impl Word {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Skip => "skip",
+            Self::Promote => "promote",
+            Self::Abort { .. } => "abort",
+        }
+    }
+}
+
+/// Decides. The same state, input and time give the same decision.
+pub fn step(state: &Rollout, input: Input<Word>, now: Timestamp) -> Decision<Rollout> {
+    let mut turn = Turn { next: state.clone(), facts: Vec::new(), intents: Vec::new(), now };
+    let because = match input {
+        Input::Started => turn.set_out(),
+        Input::Woken => turn.wake(),
+        Input::Answered(answered) => turn.hear(answered),
+        Input::Told(told) => turn.obey(told),
+    };
+    let wake_at = turn.wake_at();
+    Decision { next: turn.next, facts: turn.facts, intents: turn.intents, wake_at, because }
+}
+
+/// One decision in the making.
+struct Turn {
+    next: Rollout,
+    facts: Vec<What>,
+    intents: Vec<Intent>,
+    now: Timestamp,
+}
+
+impl Turn {
+    fn set_out(&mut self) -> Reason {
+        let plan = &self.next.plan;
+        self.facts.push(
+            RolloutStarted {
+                release: self.next.candidate.clone(),
+                replaces: self.next.stable.clone(),
+                instances: plan.instances(),
+                steps: plan.steps().to_vec(),
+            }
+            .into(),
+        );
+        self.next.phase = Phase::Starting { until: self.now + plan.ready_within() };
+        self.next.next_look = self.now;
+        self.run_candidate();
+        self.look();
+        Reason::new("a rollout begins with its instances")
+    }
+
+    fn wake(&mut self) -> Reason {
+        match self.next.phase.clone() {
+            Phase::Ended { .. } => return Reason::new("it is over"),
+            Phase::Starting { until } if self.is_late(until) => {
+                return self.retreat(self.never_ready(None));
+            }
+            // The way back is asked for until it is so.
+            Phase::Reviving { .. } if self.next.hindered => self.run_stable(),
+            Phase::Retreating { .. } if self.next.hindered => self.steer_to_stable(),
+            Phase::Clearing { verdict } if self.next.hindered => self.stop_the_other(verdict),
+            _ => {}
+        }
+        self.next.hindered = false;
+        if self.next.next_look <= self.now || self.is_held_long_enough() {
+            self.look();
+        }
+        Reason::new("time to look")
+    }
+
+    fn hear(&mut self, answered: Answered) -> Reason {
+        let Answered { target, asked_at, outcome } = answered;
+        if matches!(target, Target::Survey(_)) {
+            self.next.looking = false;
+            self.next.next_look = self.now + self.next.plan.look_every();
+        }
+        match outcome {
+            Outcome::Done(Some(survey)) => self.judge(asked_at, &survey),
+            Outcome::Done(None) => self.proceed(&target),
+            Outcome::Failed(why) => self.cope(target, why),
+            Outcome::Unknown(why) => {
+                self.facts.push(RolloutUnsure { target, why }.into());
+                Reason::new("nobody knows yet what happened, so nothing is decided on it")
+            }
+        }
+    }
+
+    fn obey(&mut self, told: Told<Word>) -> Reason {
+        let Told { word, by } = told;
+        let name = word.name();
+        let refused = match (&self.next.phase, word) {
+            (Phase::Ended { .. }, _) => Some("the rollout is over"),
+            (Phase::Reviving { .. } | Phase::Retreating { .. }, _) => {
+                Some("the rollout is going back already")
+            }
+            (Phase::Clearing { verdict }, Word::Abort { .. }) if *verdict != Verdict::Promoted => {
+                Some("the rollout has gone back already")
+            }
+            (_, Word::Abort { why }) => return self.retreat(Because::Told { by, why }),
+            (Phase::Clearing { .. }, _) => Some("only the instances that lost are being stopped"),
+            (_, Word::Pause) if self.is_paused() => Some("the rollout is paused already"),
+            (_, Word::Pause) => return self.pause(),
+            (_, Word::Resume) if !self.is_paused() => Some("the rollout is not paused"),
+            (_, Word::Resume) => return self.resume(),
+            (_, Word::Skip | Word::Promote) if self.is_paused() => {
+                Some("the rollout is paused: resume it first")
+            }
+            (_, Word::Promote) if self.next.hastened => Some("the rollout is hastening already"),
+            (_, Word::Promote) => return self.hasten(),
+            (Phase::Holding { .. }, Word::Skip) => return self.skip(),
+            (_, Word::Skip) => Some("no step is being held"),
+        };
+        let why = refused.expect("every other arm has returned its reason");
+        self.facts.push(WordRefused { word: name.to_owned(), why: why.to_owned() }.into());
+        Reason::refusal(why)
+    }
+
+    /// Something that was wanted is so.
+    fn proceed(&mut self, target: &Target) -> Reason {
+        match (self.next.phase.clone(), target) {
+            (Phase::Shifting { step }, Target::Weights(_)) => {
+                let hold = self.next.plan.steps()[step].hold;
+                let until = if self.next.hastened { self.now } else { self.now + hold };
+                self.next.phase = Phase::Holding { step, since: self.now, until };
+                self.next.next_look = until.min(self.now + self.next.plan.look_every());
+                if until <= self.now {
+                    self.look();
+                }
+                let weight = self.next.plan.weight(step);
+                self.facts.push(RolloutShifted { step, weight }.into());
+                Reason::new("the split is in force")
+            }
+            (Phase::Retreating { because }, Target::Weights(_)) => {
+                self.clear(because.verdict());
+                Reason::new("the traffic is back")
+            }
+            (Phase::Clearing { verdict }, Target::Instances(group))
+                if self.loser(verdict).is_some_and(|loser| loser.id == group.release) =>
+            {
+                self.end(verdict)
+            }
+            _ => Reason::new("as wanted"),
+        }
+    }
+
+    /// Something that was wanted cannot be.
+    fn cope(&mut self, target: Target, why: String) -> Reason {
+        self.facts.push(RolloutHindered { target: target.clone(), why: why.clone() }.into());
+        let is_forward = matches!(
+            self.next.phase,
+            Phase::Starting { .. } | Phase::Shifting { .. } | Phase::Holding { .. }
+        );
+        // A survey that fails says nothing of the candidate: the next one will.
+        if is_forward && !matches!(target, Target::Survey(_)) {
+            return self.retreat(Because::Hindered { target, why });
+        }
+        self.next.hindered = !matches!(target, Target::Survey(_));
+        self.next.next_look = self.now + self.next.plan.look_every();
+        Reason::new("it will be asked for again")
+    }
+
+    /// Judges the candidate by what was seen, and goes on as far as the evidence carries.
+    fn judge(&mut self, asked_at: Timestamp, survey: &Survey) -> Reason {
+        let health = self.health_of(&self.next.candidate, survey);
+        self.next.evidence = Some(Evidence::new(asked_at, &health));
+        let is_whole = health.ready >= health.wanted && health.wanted > 0;
+        self.next.unwell_since =
+            if is_whole { None } else { self.next.unwell_since.or(Some(self.now)) };
+
+        match self.next.phase.clone() {
+            Phase::Starting { .. }
+            | Phase::Shifting { .. }
+            | Phase::Holding { .. }
+            | Phase::Clearing { verdict: Verdict::Promoted }
+                if health.crash_looping =>
+            {
+                let GroupHealth { restarts, last_words, .. } = health;
+                self.retreat(Because::CrashLoop { restarts, last_words })
+            }
+            Phase::Starting { .. } if is_whole && self.is_paused() => {
+                Reason::new("ready, and paused before the first step")
+            }
+            Phase::Starting { .. } if is_whole => self.shift(0),
+            Phase::Starting { until } if self.is_late(until) => {
+                self.retreat(self.never_ready(health.last_words))
+            }
+            Phase::Starting { .. } => Reason::new("not every instance is ready yet"),
+            Phase::Shifting { .. } | Phase::Holding { .. } if self.is_unwell_for_too_long() => {
+                let GroupHealth { ready, wanted, last_words, .. } = health;
+                self.retreat(Because::Unwell { ready, wanted, last_words })
+            }
+            Phase::Holding { step, since, until } => {
+                let is_fresh = asked_at >= since;
+                if until > self.now || self.is_paused() || !is_whole {
+                    Reason::new("the step is held")
+                } else if is_fresh {
+                    self.pass(step)
+                } else {
+                    self.look();
+                    Reason::new("the step waits for evidence of its own split")
+                }
+            }
+            Phase::Reviving { because } => {
+                let stable = self.next.stable.clone();
+                let revived = stable.map(|stable| self.health_of(&stable, survey));
+                // Half a stable release serves better than a candidate of which nothing is left.
+                let is_ready = revived.is_none_or(|stable| {
+                    stable.ready >= stable.wanted.max(1) || (stable.ready > 0 && health.ready == 0)
+                });
+                if is_ready {
+                    self.next.phase = Phase::Retreating { because };
+                    self.steer_to_stable();
+                    Reason::new("the release before is ready again")
+                } else {
+                    Reason::new("the release before is starting again")
+                }
+            }
+            Phase::Shifting { .. }
+            | Phase::Retreating { .. }
+            | Phase::Clearing { .. }
+            | Phase::Ended { .. } => Reason::new("seen"),
+        }
+    }
+
+    fn shift(&mut self, step: usize) -> Reason {
+        self.next.phase = Phase::Shifting { step };
+        let weight = self.next.plan.weight(step);
+        self.steer_to_candidate(weight);
+        Reason::new("the next step's split is wanted")
+    }
+
+    fn pass(&mut self, step: usize) -> Reason {
+        let evidence = self.next.evidence.clone().expect("a step passes on evidence just seen");
+        let weight = self.next.plan.weight(step);
+        self.facts.push(RolloutStepPassed { step, weight, evidence }.into());
+        if step < self.next.plan.last_step() {
+            return self.shift(step + 1);
+        }
+        self.clear(Verdict::Promoted);
+        Reason::new("every step has passed")
+    }
+
+    fn pause(&mut self) -> Reason {
+        self.next.paused_since = Some(self.now);
+        self.facts.push(RolloutPaused { step: self.step() }.into());
+        Reason::new("paused; health is watched all the same")
+    }
+
+    fn resume(&mut self) -> Reason {
+        let paused_since = self.next.paused_since.take().unwrap_or(self.now);
+        if let Phase::Holding { since, until, .. } = &mut self.next.phase {
+            *until += self.now.duration_since(paused_since.max(*since));
+        }
+        self.facts.push(RolloutResumed { step: self.step() }.into());
+        self.look();
+        Reason::new("resumed where it stood")
+    }
+
+    fn skip(&mut self) -> Reason {
+        let step = self.step().unwrap_or(0);
+        self.hold_no_longer();
+        self.facts.push(
+            RolloutHastened { from: step, to: self.next.plan.last_step().min(step + 1) }.into(),
+        );
+        Reason::new("the step waits for fresh evidence only")
+    }
+
+    fn hasten(&mut self) -> Reason {
+        self.next.hastened = true;
+        let (from, to) = (self.step().unwrap_or(0), self.next.plan.last_step());
+        self.hold_no_longer();
+        self.facts.push(RolloutHastened { from, to }.into());
+        Reason::new("every step waits for fresh evidence only")
+    }
+
+    fn hold_no_longer(&mut self) {
+        if let Phase::Holding { until, .. } = &mut self.next.phase {
+            *until = self.now;
+        }
+        self.look();
+    }
+
+    fn retreat(&mut self, because: Because) -> Reason {
+        let evidence = self.next.evidence.clone();
+        self.facts.push(RolloutRetreating { because: because.clone(), evidence }.into());
+        self.next.paused_since = None;
+        // Once promoted, the release before has been told to stop: it must be ready first.
+        if matches!(self.next.phase, Phase::Clearing { .. }) && self.next.stable.is_some() {
+            self.next.phase = Phase::Reviving { because };
+            self.run_stable();
+            self.look();
+        } else {
+            self.next.phase = Phase::Retreating { because };
+            self.steer_to_stable();
+        }
+        self.next.next_look = self.now + self.next.plan.look_every();
+        Reason::new("the traffic goes back")
+    }
+
+    /// Stops the instances that lost, or ends at once where there are none.
+    fn clear(&mut self, verdict: Verdict) {
+        self.next.phase = Phase::Clearing { verdict };
+        self.next.next_look = self.now + self.next.plan.look_every();
+        if self.loser(verdict).is_some() {
+            self.stop_the_other(verdict);
+        } else {
+            self.end(verdict);
+        }
+    }
+
+    fn end(&mut self, verdict: Verdict) -> Reason {
+        self.next.phase = Phase::Ended { verdict };
+        self.next.looking = false;
+        let lived = self.now.duration_since(self.next.began).as_secs();
+        self.facts.push(
+            RolloutEnded {
+                verdict,
+                release: self.next.candidate.id,
+                live: self.winner(verdict).cloned(),
+                seconds: u64::try_from(lived).unwrap_or(0),
+            }
+            .into(),
+        );
+        Reason::new("over")
+    }
+
+    fn look(&mut self) {
+        if !self.next.looking {
+            self.next.looking = true;
+            self.intents.push(Intent::Survey(self.next.place.clone()));
+        }
+    }
+
+    fn run_candidate(&mut self) {
+        self.run(self.next.candidate.id, self.next.plan.instances());
+    }
+
+    fn run_stable(&mut self) {
+        if let Some(stable) = &self.next.stable {
+            self.run(stable.id, self.next.plan.instances());
+        }
+    }
+
+    fn stop_the_other(&mut self, verdict: Verdict) {
+        if let Some(loser) = self.loser(verdict) {
+            self.run(loser.id, 0);
+        }
+    }
+
+    fn run(&mut self, release: ReleaseId, count: u32) {
+        let group = Group { place: self.next.place.clone(), release };
+        self.intents.push(Intent::Run(Instances { group, count }));
+    }
+
+    fn steer_to_candidate(&mut self, weight: Weight) {
+        let stable = self.next.stable.as_ref().filter(|_| weight < Weight::ALL);
+        let rest = stable.map(|stable| Share { release: stable.id, weight: weight.rest() });
+        let own = Share { release: self.next.candidate.id, weight };
+        self.steer([own].into_iter().chain(rest).collect());
+    }
+
+    fn steer_to_stable(&mut self) {
+        let stable = self.next.stable.as_ref();
+        let shares = stable.map(|stable| Share { release: stable.id, weight: Weight::ALL });
+        self.steer(shares.into_iter().collect());
+    }
+
+    fn steer(&mut self, shares: Vec<Share>) {
+        self.intents.push(Intent::Steer(Weights { place: self.next.place.clone(), shares }));
+    }
+
+    /// When to be asked again if nothing else happens. What is unanswered wakes by its answer.
+    fn wake_at(&self) -> Option<Timestamp> {
+        let look = (!self.next.looking).then_some(self.next.next_look);
+        match self.next.phase {
+            Phase::Ended { .. } => None,
+            Phase::Starting { until } | Phase::Holding { until, .. } if until > self.now => {
+                look.into_iter().chain([until]).min()
+            }
+            _ => look,
+        }
+    }
+
+    fn is_late(&self, until: Timestamp) -> bool {
+        until <= self.now && self.next.unwell_since.is_some()
+    }
+
+    fn is_held_long_enough(&self) -> bool {
+        matches!(self.next.phase, Phase::Holding { until, .. } if until <= self.now)
+    }
+
+    fn is_paused(&self) -> bool {
+        self.next.paused_since.is_some()
+    }
+
+    fn is_unwell_for_too_long(&self) -> bool {
+        let limit = self.next.plan.unwell_for();
+        self.next.unwell_since.is_some_and(|since| self.now.duration_since(since) >= limit)
+    }
+
+    fn never_ready(&self, last_words: Option<String>) -> Because {
+        let (ready, wanted) = match &self.next.evidence {
+            Some(evidence) => (evidence.ready, evidence.wanted),
+            None => (0, self.next.plan.instances()),
+        };
+        Because::NeverReady { ready, wanted, last_words }
+    }
+
+    fn step(&self) -> Option<usize> {
+        match self.next.phase {
+            Phase::Shifting { step } | Phase::Holding { step, .. } => Some(step),
+            _ => None,
+        }
+    }
+
+    fn winner(&self, verdict: Verdict) -> Option<&Release> {
+        match verdict {
+            Verdict::Promoted => Some(&self.next.candidate),
+            Verdict::RolledBack | Verdict::Aborted => self.next.stable.as_ref(),
+        }
+    }
+
+    fn loser(&self, verdict: Verdict) -> Option<&Release> {
+        match verdict {
+            Verdict::Promoted => self.next.stable.as_ref(),
+            Verdict::RolledBack | Verdict::Aborted => Some(&self.next.candidate),
+        }
+    }
+
+    /// A group that the survey does not show has no instance at all.
+    fn health_of(&self, release: &Release, survey: &Survey) -> GroupHealth {
+        survey.of(release.id).cloned().unwrap_or(GroupHealth {
+            release: release.id,
+            wanted: self.next.plan.instances(),
+            ready: 0,
+            restarts: 0,
+            crash_looping: false,
+            requests: 0,
+            bad: 0,
+            last_words: None,
+        })
+    }
+}

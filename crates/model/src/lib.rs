@@ -1,0 +1,11 @@
+//! Nouns, typed ids, facts, persisted states and `highroad.yaml`.
+pub mod fact;
+pub mod id;
+pub mod intent;
+pub mod journal;
+pub mod name;
+pub mod persisted;
+pub mod rollout;
+pub mod shape;
+pub mod source;
+pub mod yaml;

@@ -1,0 +1,17 @@
+//! The ports: what Highroad asks of the world, as traits. Behind the feature `fake` a fake of
+//! each; behind `suite` the conformance suite that every adapter must pass.
+
+use std::pin::Pin;
+
+pub mod clock;
+pub mod entropy;
+#[cfg(feature = "fake")]
+pub mod fake;
+pub mod store;
+#[cfg(feature = "suite")]
+pub mod suite;
+pub mod traffic;
+pub mod workloads;
+
+/// What an async method of a port returns, so that ports can be used as objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

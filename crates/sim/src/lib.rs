@@ -1,0 +1,1 @@
+//! A simulated world with its own clock, scenario scripts, crash tests.
