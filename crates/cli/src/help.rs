@@ -13,7 +13,7 @@ use crate::terminal::{Paint, wrap};
 /// The whole command line as clap knows it, with pages for reading at `width` columns. Completions
 /// and manual pages are made from the same definition.
 pub(crate) fn definition(width: usize) -> Command {
-    let mut root = CommandLine::command().disable_help_flag(true).arg(help_option());
+    let mut root = own_options(CommandLine::command());
     root.build();
     let front = Page { width }.front(&mut root);
     root = root.override_help(front);
@@ -27,9 +27,16 @@ pub(crate) fn definition(width: usize) -> Command {
 }
 
 /// Clap's own words for `--help` point to a longer page, which is not there.
-fn help_option() -> Arg {
-    let option = Arg::new("help").short('h').long("help").help("Print help");
-    option.action(ArgAction::Help).global(true)
+fn own_options(command: Command) -> Command {
+    let option = |name, short, help| {
+        let option = Arg::new(name).short(short).long(name).help(help);
+        option.help_heading(GLOBAL_OPTIONS)
+    };
+    command
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .arg(option("help", 'h', "Print help").action(ArgAction::Help).global(true))
+        .arg(option("version", 'V', "Print the version").action(ArgAction::Version))
 }
 
 pub(crate) fn text(page: &StyledStr, paint: Paint) -> String {
@@ -39,12 +46,17 @@ pub(crate) fn text(page: &StyledStr, paint: Paint) -> String {
     format!("{}\n", text.trim_end())
 }
 
-/// A heading and its rows: a term, and what it means, folded in its own column.
-pub(crate) fn table(heading: &str, rows: &[Row], width: usize, paint: Paint) -> String {
-    let column = column(rows);
-    let rows = rows.iter().map(|row| row.line(column, width, paint));
-    let lines: Vec<_> = [paint.heading(heading)].into_iter().chain(rows).collect();
+/// A heading and its rows, one below the other.
+pub(crate) fn table(heading: &str, table: &[Row], width: usize, paint: Paint) -> String {
+    let lines: Vec<_> =
+        [paint.heading(heading)].into_iter().chain(rows(table, width, paint)).collect();
     lines.join("\n")
+}
+
+/// Rows of a term and what it means, folded in its own column.
+pub(crate) fn rows(rows: &[Row], width: usize, paint: Paint) -> impl Iterator<Item = String> {
+    let column = column(rows);
+    rows.iter().map(move |row| row.line(column, width, paint))
 }
 
 #[derive(Clone, Debug)]
@@ -123,10 +135,11 @@ impl Page {
     /// The options, the command's own ones first.
     fn options(&self, command: &Command) -> Vec<String> {
         let options = command.get_arguments().filter(|it| !it.is_positional());
-        let (global, own): (Vec<_>, Vec<_>) =
-            options.partition(|it| it.get_help_heading() == Some(GLOBAL_OPTIONS));
-        [("Options", own), (GLOBAL_OPTIONS, global)]
-            .into_iter()
+        let global = |it: &&Arg| it.get_help_heading() == Some(GLOBAL_OPTIONS);
+        let (global, own): (Vec<_>, Vec<_>) = options.partition(global);
+        let tables = [("Options", own), (GLOBAL_OPTIONS, global)];
+        let filled = tables.into_iter().filter(|(_, options)| !options.is_empty());
+        filled
             .map(|(heading, options)| {
                 let rows: Vec<_> = options.into_iter().map(row).collect();
                 table(heading, &rows, self.width, Paint::COLORED)

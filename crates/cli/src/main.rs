@@ -22,7 +22,7 @@ use terminal::Terminal;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let mut terminal = Terminal::of_this_process(&command_line::glimpse(&words));
+    let mut terminal = Terminal::of_this_process(command_line::glimpse(&words));
     bug::speak_plainly(terminal.json());
     let outcome = bug::caught(|| run(&words, &mut terminal)).unwrap_or(Ok(Exit::Bug));
     let outcome = outcome.and_then(|exit| terminal.finish().map(|()| exit));
@@ -39,7 +39,7 @@ fn run(words: &[OsString], terminal: &mut Terminal) -> Result<Exit, Error> {
     match command_line::read(words, terminal)? {
         Asked::Page(text) => terminal.print(&text).map(|()| Exit::Success),
         Asked::Command(line) => {
-            terminal.obey(&line.global.wishes());
+            terminal.obey(line.global.wishes());
             line.command.run(&line.global, terminal)
         }
     }

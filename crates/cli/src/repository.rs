@@ -8,6 +8,7 @@ mod folder;
 mod go;
 mod node;
 mod owner;
+mod port;
 mod procfile;
 mod python;
 mod site;
@@ -21,6 +22,7 @@ use serde::Serialize;
 
 use folder::Folder;
 pub(crate) use owner::Owner;
+pub(crate) use port::Listens;
 
 /// More services than this in one file are not written for anybody; they are named in a note.
 const MOST_SERVICES: usize = 24;
@@ -37,6 +39,8 @@ const NOT_TEXT: [char; 14] = [
 /// What was seen, and what it comes to.
 #[derive(Debug)]
 pub(crate) struct Survey {
+    /// The folder's name as a name for a service.
+    pub(crate) name: String,
     pub(crate) seen: Vec<Sighting>,
     pub(crate) services: Vec<Service>,
     pub(crate) owner: Owner,
@@ -60,18 +64,20 @@ impl Sighting {
 }
 
 /// Something to build and run, as far as it can be guessed.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Service {
     pub(crate) name: String,
-    /// Where its sources are, from the repository's root; empty for the root itself.
+    /// The folder that it runs in, from the repository's root; empty for the root itself.
     pub(crate) folder: String,
+    /// How it is built, for people to read: builds belong to the workflows.
     pub(crate) build: Option<String>,
+    /// The command that starts it; with an image, instead of the image's own.
     pub(crate) run: Option<String>,
-    /// The Dockerfile that builds its image.
-    pub(crate) dockerfile: Option<String>,
+    /// The container image that it is started from.
+    pub(crate) image: Option<String>,
     /// The folder of finished files that it is, if it is a static site.
     pub(crate) site: Option<String>,
-    pub(crate) port: Option<Port>,
+    pub(crate) listens: Listens,
     pub(crate) because: String,
 }
 
@@ -79,12 +85,6 @@ impl Service {
     fn named(name: &str) -> Self {
         Self { name: valid_name(name), ..Self::default() }
     }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Port {
-    pub(crate) number: u16,
-    pub(crate) because: String,
 }
 
 /// What one kind of evidence says.
@@ -129,7 +129,11 @@ pub(crate) fn survey(root: &Path) -> Survey {
         has_workflows: seen.iter().any(|it| it.file.starts_with(".github/workflows")),
         seen,
         services,
-        owner: owner.unwrap_or_else(|| Owner { name, because: "the folder's name".to_owned() }),
+        owner: owner.unwrap_or_else(|| Owner {
+            name: name.clone(),
+            because: "the folder's name".to_owned(),
+        }),
+        name,
         notes: folder.into_notes().iter().map(|note| printable(note)).collect(),
     }
 }
@@ -153,31 +157,31 @@ pub(crate) fn valid_name(text: &str) -> String {
 /// Who writes a Procfile or a Compose file has said which services there are; the languages know
 /// how they are built.
 fn chosen(declared: Vec<Vec<Service>>, built: Vec<Service>, image: Vec<Service>) -> Vec<Service> {
-    let image = image.into_iter().next();
     let Some(mut services) = declared.into_iter().find(|services| !services.is_empty()) else {
-        return match (built.len(), image) {
+        return match (built.len(), image.into_iter().next()) {
             (0, Some(image)) => vec![image],
-            (1, Some(image)) => built.into_iter().map(|it| with_image(it, &image)).collect(),
+            (1, Some(image)) => built.into_iter().map(|it| in_image(it, &image)).collect(),
             _ => built,
         };
     };
     let only = if built.len() == 1 { built.first() } else { None };
-    for service in services.iter_mut().filter(|it| it.dockerfile.is_none()) {
+    for service in services.iter_mut().filter(|it| it.image.is_none()) {
         let same = built.iter().find(|it| it.name == service.name).or(only);
-        if let Some(same) = same {
-            service.build = service.build.take().or_else(|| same.build.clone());
-        }
+        service.build = same.and_then(|same| same.build.clone());
     }
     services
 }
 
-fn with_image(service: Service, image: &Service) -> Service {
+/// A program next to a Dockerfile is shipped as an image, under its own name.
+fn in_image(program: Service, image: &Service) -> Service {
     Service {
-        dockerfile: image.dockerfile.clone(),
+        image: image.image.clone(),
+        build: image.build.clone(),
+        run: None,
         // The image knows better than the framework's custom.
-        port: image.port.clone().or(service.port),
-        because: format!("{}, and a Dockerfile", service.because),
-        ..service
+        listens: image.listens.clone().or(|| program.listens.clone()),
+        because: format!("{}, and a Dockerfile", program.because),
+        ..program
     }
 }
 
@@ -190,11 +194,10 @@ fn limit(services: &mut Vec<Service>, folder: &Folder) {
     }
     for service in services {
         service.because = printable(&service.because);
-        if let Some(port) = &mut service.port {
-            port.because = printable(&port.because);
+        if let Listens::At { because, .. } | Listens::Told { because } = &mut service.listens {
+            *because = printable(because);
         }
-        let texts =
-            [&mut service.build, &mut service.run, &mut service.dockerfile, &mut service.site];
+        let texts = [&mut service.build, &mut service.run, &mut service.image, &mut service.site];
         for text in texts {
             if text.as_ref().is_some_and(|text| text.chars().count() > LONGEST_TEXT) {
                 folder.note(format!("a command of {} is left out: it is too long", service.name));
@@ -207,11 +210,15 @@ fn limit(services: &mut Vec<Service>, folder: &Folder) {
 
 /// Text from a file, for a comment or a terminal: it cannot break a line or move the cursor.
 fn printable(text: &str) -> String {
-    let text = text.replace(|letter: char| letter.is_control() || NOT_TEXT.contains(&letter), " ");
+    let text = text.replace(|letter: char| !is_text(letter), " ");
     if text.chars().count() <= LONGEST_TEXT {
         return text.trim().to_owned();
     }
     text.trim().chars().take(LONGEST_TEXT - 1).chain(['…']).collect()
+}
+
+fn is_text(letter: char) -> bool {
+    !letter.is_control() && !NOT_TEXT.contains(&letter)
 }
 
 /// A word as a shell reads it back.
@@ -243,6 +250,9 @@ fn give_names(services: &mut [Service], name: &str) {
             count += 1;
         }
         service.name.clone_from(&unique);
+        if let Some(image) = service.image.as_mut().filter(|image| image.is_empty()) {
+            image.clone_from(&unique);
+        }
         taken.push(unique);
     }
 }

@@ -33,17 +33,25 @@ pub(crate) struct Wishes {
 #[derive(Debug)]
 pub(crate) struct Terminal {
     wishes: Wishes,
+    width: usize,
     out: BufWriter<Stdout>,
     reader_left: bool,
 }
 
 impl Terminal {
-    pub(crate) fn of_this_process(wishes: &Wishes) -> Self {
-        Self { wishes: *wishes, out: BufWriter::new(io::stdout()), reader_left: false }
+    pub(crate) fn of_this_process(wishes: Wishes) -> Self {
+        let out = io::stdout();
+        let columns = columns(terminal_size::terminal_size_of(&out), std::env::var_os("COLUMNS"));
+        Self {
+            wishes,
+            width: columns.unwrap_or(USUAL).clamp(NARROWEST, WIDEST),
+            out: BufWriter::new(out),
+            reader_left: false,
+        }
     }
 
-    pub(crate) fn obey(&mut self, wishes: &Wishes) {
-        self.wishes = *wishes;
+    pub(crate) fn obey(&mut self, wishes: Wishes) {
+        self.wishes = wishes;
     }
 
     pub(crate) fn json(&self) -> bool {
@@ -57,9 +65,7 @@ impl Terminal {
 
     /// The columns for prose on standard output, within reason.
     pub(crate) fn width(&self) -> usize {
-        columns(terminal_size::terminal_size_of(io::stdout()), std::env::var_os("COLUMNS"))
-            .unwrap_or(USUAL)
-            .clamp(NARROWEST, WIDEST)
+        self.width
     }
 
     /// Writes to standard output. A reader that has left, as `head` does, is no failure: the

@@ -355,6 +355,9 @@ impl Turn<'_> {
         letter: &Letter,
         now: Timestamp,
     ) -> Result<Reply, Trouble> {
+        if let Some(reply) = self.shared.store.reply_to(letter.command).await? {
+            return Ok(Reply::from_json(&reply));
+        }
         let name = match &letter.word {
             Word::Tell { name, .. } => name,
             Word::Start { .. } | Word::Unpark => "start",

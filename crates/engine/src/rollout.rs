@@ -1,7 +1,7 @@
 //! Decides how a rollout goes on: start the candidate, shift traffic by steps, watch its health,
 //! and take it back the moment it fares badly.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use model::fact::{
     RolloutEnded, RolloutHastened, RolloutHindered, RolloutPaused, RolloutResumed,
     RolloutRetreating, RolloutShifted, RolloutStarted, RolloutStepPassed, RolloutUnsure, What,
@@ -109,7 +109,7 @@ impl Turn {
             .into(),
         );
         self.next.phase = Phase::Starting { until: self.now + plan.ready_within() };
-        self.next.next_look = self.now;
+        self.next.look.next = self.now;
         self.run_candidate();
         self.look();
         Reason::new("a rollout begins with its instances")
@@ -118,9 +118,6 @@ impl Turn {
     fn wake(&mut self) -> Reason {
         match self.next.phase.clone() {
             Phase::Ended { .. } => return Reason::new("it is over"),
-            Phase::Starting { until } if self.is_late(until) => {
-                return self.retreat(self.never_ready(None));
-            }
             // The way back is asked for until it is so.
             Phase::Reviving { .. } if self.next.hindered => self.run_stable(),
             Phase::Retreating { .. } if self.next.hindered => self.steer_to_stable(),
@@ -128,7 +125,7 @@ impl Turn {
             _ => {}
         }
         self.next.hindered = false;
-        if self.next.next_look <= self.now || self.is_held_long_enough() {
+        if self.next.look.next <= self.now || self.is_held_long_enough() {
             self.look();
         }
         Reason::new("time to look")
@@ -137,8 +134,8 @@ impl Turn {
     fn hear(&mut self, answered: Answered) -> Reason {
         let Answered { target, asked_at, outcome } = answered;
         if matches!(target, Target::Survey(_)) {
-            self.next.looking = false;
-            self.next.next_look = self.now + self.next.plan.look_every();
+            self.next.look.is_pending = false;
+            self.next.look.next = self.now + self.pace();
         }
         match outcome {
             Outcome::Done(Some(survey)) => self.judge(asked_at, &survey),
@@ -188,7 +185,7 @@ impl Turn {
                 let hold = self.next.plan.steps()[step].hold;
                 let until = if self.next.hastened { self.now } else { self.now + hold };
                 self.next.phase = Phase::Holding { step, since: self.now, until };
-                self.next.next_look = until.min(self.now + self.next.plan.look_every());
+                self.next.look.next = until.min(self.now + self.pace());
                 if until <= self.now {
                     self.look();
                 }
@@ -211,24 +208,38 @@ impl Turn {
 
     /// Something that was wanted cannot be.
     fn cope(&mut self, target: Target, why: String) -> Reason {
-        self.facts.push(RolloutHindered { target: target.clone(), why: why.clone() }.into());
-        let is_forward = matches!(
-            self.next.phase,
-            Phase::Starting { .. } | Phase::Shifting { .. } | Phase::Holding { .. }
-        );
-        // A survey that fails says nothing of the candidate: the next one will.
-        if is_forward && !matches!(target, Target::Survey(_)) {
-            return self.retreat(Because::Hindered { target, why });
+        if matches!(target, Target::Survey(_)) {
+            return self.go_blind(target, why);
         }
-        self.next.hindered = !matches!(target, Target::Survey(_));
-        self.next.next_look = self.now + self.next.plan.look_every();
-        Reason::new("it will be asked for again")
+        self.facts.push(RolloutHindered { target: target.clone(), why: why.clone() }.into());
+        match self.next.phase {
+            Phase::Starting { .. } | Phase::Shifting { .. } | Phase::Holding { .. } => {
+                self.retreat(Because::Hindered { target, why })
+            }
+            _ => {
+                self.next.hindered = true;
+                self.next.look.next = self.now + self.pace();
+                Reason::new("it will be asked for again")
+            }
+        }
+    }
+
+    /// A survey that fails says nothing of the candidate: the next one will.
+    fn go_blind(&mut self, target: Target, why: String) -> Reason {
+        const SOON: SignedDuration = SignedDuration::from_secs(10);
+        self.next.look.next = self.now + self.pace().min(SOON);
+        if !self.next.look.is_blind {
+            self.next.look.is_blind = true;
+            self.facts.push(RolloutUnsure { target, why }.into());
+        }
+        Reason::new("nothing is decided on what cannot be seen")
     }
 
     /// Judges the candidate by what was seen, and goes on as far as the evidence carries.
     fn judge(&mut self, asked_at: Timestamp, survey: &Survey) -> Reason {
         let health = self.health_of(&self.next.candidate, survey);
         self.next.evidence = Some(Evidence::new(asked_at, &health));
+        self.next.look.is_blind = false;
         let is_whole = health.ready >= health.wanted && health.wanted > 0;
         self.next.unwell_since =
             if is_whole { None } else { self.next.unwell_since.or(Some(self.now)) };
@@ -247,8 +258,10 @@ impl Turn {
                 Reason::new("ready, and paused before the first step")
             }
             Phase::Starting { .. } if is_whole => self.shift(0),
-            Phase::Starting { until } if self.is_late(until) => {
-                self.retreat(self.never_ready(health.last_words))
+            // Late by what is seen now, not by what was seen before.
+            Phase::Starting { until } if until <= asked_at => {
+                let GroupHealth { ready, wanted, last_words, .. } = health;
+                self.retreat(Because::NeverReady { ready, wanted, last_words })
             }
             Phase::Starting { .. } => Reason::new("not every instance is ready yet"),
             Phase::Shifting { .. } | Phase::Holding { .. } if self.is_unwell_for_too_long() => {
@@ -359,14 +372,14 @@ impl Turn {
             self.next.phase = Phase::Retreating { because };
             self.steer_to_stable();
         }
-        self.next.next_look = self.now + self.next.plan.look_every();
+        self.next.look.next = self.now + self.pace();
         Reason::new("the traffic goes back")
     }
 
     /// Stops the instances that lost, or ends at once where there are none.
     fn clear(&mut self, verdict: Verdict) {
         self.next.phase = Phase::Clearing { verdict };
-        self.next.next_look = self.now + self.next.plan.look_every();
+        self.next.look.next = self.now + self.pace();
         if self.loser(verdict).is_some() {
             self.stop_the_other(verdict);
         } else {
@@ -376,7 +389,7 @@ impl Turn {
 
     fn end(&mut self, verdict: Verdict) -> Reason {
         self.next.phase = Phase::Ended { verdict };
-        self.next.looking = false;
+        self.next.look.is_pending = false;
         let lived = self.now.duration_since(self.next.began).as_secs();
         self.facts.push(
             RolloutEnded {
@@ -391,8 +404,8 @@ impl Turn {
     }
 
     fn look(&mut self) {
-        if !self.next.looking {
-            self.next.looking = true;
+        if !self.next.look.is_pending {
+            self.next.look.is_pending = true;
             self.intents.push(Intent::Survey(self.next.place.clone()));
         }
     }
@@ -435,9 +448,24 @@ impl Turn {
         self.intents.push(Intent::Steer(Weights { place: self.next.place.clone(), shares }));
     }
 
+    /// How soon to look again: often while instances start, then as the plan says.
+    fn pace(&self) -> SignedDuration {
+        const AT_FIRST: SignedDuration = SignedDuration::from_secs(1);
+        let plan = &self.next.plan;
+        let usual = plan.look_every();
+        match self.next.phase {
+            Phase::Starting { until } => {
+                let waited = self.now.duration_since(until - plan.ready_within());
+                usual.min(AT_FIRST.max(waited / 4))
+            }
+            Phase::Reviving { .. } => usual.min(AT_FIRST),
+            _ => usual,
+        }
+    }
+
     /// When to be asked again if nothing else happens. What is unanswered wakes by its answer.
     fn wake_at(&self) -> Option<Timestamp> {
-        let look = (!self.next.looking).then_some(self.next.next_look);
+        let look = (!self.next.look.is_pending).then_some(self.next.look.next);
         match self.next.phase {
             Phase::Ended { .. } => None,
             Phase::Starting { until } | Phase::Holding { until, .. } if until > self.now => {
@@ -445,10 +473,6 @@ impl Turn {
             }
             _ => look,
         }
-    }
-
-    fn is_late(&self, until: Timestamp) -> bool {
-        until <= self.now && self.next.unwell_since.is_some()
     }
 
     fn is_held_long_enough(&self) -> bool {
@@ -462,14 +486,6 @@ impl Turn {
     fn is_unwell_for_too_long(&self) -> bool {
         let limit = self.next.plan.unwell_for();
         self.next.unwell_since.is_some_and(|since| self.now.duration_since(since) >= limit)
-    }
-
-    fn never_ready(&self, last_words: Option<String>) -> Because {
-        let (ready, wanted) = match &self.next.evidence {
-            Some(evidence) => (evidence.ready, evidence.wanted),
-            None => (0, self.next.plan.instances()),
-        };
-        Because::NeverReady { ready, wanted, last_words }
     }
 
     fn step(&self) -> Option<usize> {

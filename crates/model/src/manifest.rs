@@ -35,7 +35,8 @@ pub const FILE: &str = "highroad.yaml";
 
 /// Reads a manifest. The name is what findings call the file.
 pub fn read(name: &str, bytes: &[u8]) -> Reading {
-    let yaml::Document { source, root, findings } = yaml::read(name, bytes, &yaml::Options::default());
+    let yaml::Document { source, root, findings } =
+        yaml::read(name, bytes, &yaml::Options::default());
     let Some(root) = root else { return Reading { manifest: None, findings, source } };
     let mut cx = Decode::new(ELSEWHERE);
     for finding in findings {
@@ -54,7 +55,7 @@ pub fn read(name: &str, bytes: &[u8]) -> Reading {
 
 /// The JSON Schema of the file.
 pub fn schema() -> Json {
-    Schemas::document::<Manifest>("highroad.yaml", "https://highroad.dev/schema/highroad.json")
+    Schemas::document::<Manifest>(FILE)
 }
 
 /// What reading came to. There is a manifest exactly if no finding is an error.
@@ -75,7 +76,8 @@ impl Manifest {
     /// The environments of all services, each once, in the order of the file.
     pub fn environments(&self) -> Vec<&EnvironmentName> {
         let mut names = Vec::new();
-        for name in self.services.iter().flat_map(|(_, service)| service.shared.environments.keys()) {
+        for name in self.services.iter().flat_map(|(_, service)| service.shared.environments.keys())
+        {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -87,7 +89,11 @@ impl Manifest {
 impl Shape for Manifest {
     fn decode(node: &Node, cx: &mut Decode) -> Option<Self> {
         let Some(root) = node.as_mapping() else {
-            cx.expected("a mapping", node, Some("begin with `service: ` and the name of your service".to_owned()));
+            cx.expected(
+                "a mapping",
+                node,
+                Some("begin with `service: ` and the name of your service".to_owned()),
+            );
             return None;
         };
         if let (Some(one), Some(many)) = (root.entry("service"), root.entry("services")) {
@@ -108,7 +114,8 @@ impl Shape for Manifest {
         Several::describe(&mut object, schemas);
         object.require_one_of(vec![vec!["service", "run"], vec!["services"]]);
         let mut schema = object.into_json(false);
-        schema["description"] = "How the services of this repository run and reach their users.".into();
+        schema["description"] =
+            "How the services of this repository run and reach their users.".into();
         schema
     }
 }

@@ -23,9 +23,7 @@ pub struct Rollout {
     pub paused_since: Option<Timestamp>,
     /// Somebody said to promote: steps wait for evidence, no longer for time.
     pub hastened: bool,
-    pub next_look: Timestamp,
-    /// A survey was asked for and has not been answered.
-    pub looking: bool,
+    pub look: Look,
     pub evidence: Option<Evidence>,
     pub unwell_since: Option<Timestamp>,
     /// The data plane refused something that must be: it is wanted again at the next look.
@@ -59,8 +57,7 @@ impl Rollout {
             phase: Phase::Starting { until: now },
             paused_since: None,
             hastened: false,
-            next_look: now,
-            looking: false,
+            look: Look { next: now, is_pending: false, is_blind: false },
             evidence: None,
             unwell_since: None,
             hindered: false,
@@ -80,6 +77,16 @@ impl Rollout {
             },
         }
     }
+}
+
+/// When the place is looked at again, and whether looking works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    pub next: Timestamp,
+    /// A survey was asked for and has not been answered.
+    pub is_pending: bool,
+    /// The last survey failed: what was seen before is all there is.
+    pub is_blind: bool,
 }
 
 /// A release as a rollout speaks of it.

@@ -16,7 +16,7 @@ pub use basic::{Present, Whole};
 pub use collection::{Map, MapEntry, OneOrMany, Spanned};
 pub use record::{Fields, Record, choose, decode_record, from_nothing, record_schema};
 pub use schema::{ObjectSchema, Schemas, description, key_name, word_list};
-pub use text::{FromText, Misfit, clock, duration, memory};
+pub use text::{FromText, Misfit, clock, memory};
 
 /// Something that can be read from a node.
 pub trait Shape: Sized {
@@ -56,7 +56,8 @@ impl Decode {
     pub fn report(&mut self, finding: Finding) {
         // What several services inherit is decoded for each, but is wrong only once.
         let known = |other: &Finding| {
-            (other.code, other.span, &other.further) == (finding.code, finding.span, &finding.further)
+            (other.code, other.span, &other.further)
+                == (finding.code, finding.span, &finding.further)
         };
         if self.findings.iter().any(known) {
             return;
@@ -98,7 +99,8 @@ impl Decode {
     /// Reports that a value is not what belongs here.
     pub fn expected(&mut self, what: &str, node: &Node, hint: Option<String>) {
         let message = format!("{} must be {what}", self.here());
-        let finding = Finding::error("wrong-value", message, node.span).label(format!("found {}", node.described()));
+        let finding = Finding::error("wrong-value", message, node.span)
+            .label(format!("found {}", node.described()));
         self.report(Finding { hint, ..finding });
     }
 
@@ -107,7 +109,9 @@ impl Decode {
             [] => format!("unknown key {}", quoted(key)),
             path => format!("unknown key {} in {}", quoted(key), quoted_path(path)),
         };
-        let finding = Finding::error("unknown-key", message, span).label("not known here").note(right_names(known));
+        let finding = Finding::error("unknown-key", message, span)
+            .label("not known here")
+            .note(right_names(known));
         let hint = match nearest(key, known.iter().copied()) {
             Some(name) => Some(format!("did you mean `{name}`?")),
             None => self
@@ -122,7 +126,11 @@ impl Decode {
     fn unknown_word(&mut self, node: &Node, words: &[&'static str]) {
         let listed = listed(words, "or");
         let hint = node.text().and_then(|text| nearest(text, words.iter().copied()));
-        self.expected(&format!("one of {listed}"), node, hint.map(|word| format!("did you mean `{word}`?")));
+        self.expected(
+            &format!("one of {listed}"),
+            node,
+            hint.map(|word| format!("did you mean `{word}`?")),
+        );
     }
 }
 

@@ -236,7 +236,8 @@ impl Serialize for Report<'_> {
         let Self { finding, source } = self;
         let start = source.position(finding.span.start);
         let end = source.position(finding.span.end.max(finding.span.start));
-        let further: Vec<_> = finding.further.iter().map(|place| place_report(source, place)).collect();
+        let further: Vec<_> =
+            finding.further.iter().map(|place| place_report(source, place)).collect();
         let mut report = serializer.serialize_struct("Finding", 12)?;
         report.serialize_field("file", source.name())?;
         report.serialize_field("line", &start.line)?;
@@ -278,7 +279,8 @@ fn place_report<'a>(source: &Source, (span, label): &'a (Span, String)) -> Place
 /// A text from a file, quoted for a message: one line, and not too much of it.
 pub fn quoted(text: &str) -> String {
     const MOST: usize = 40;
-    let mut shown: String = text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut shown: String =
+        text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(MOST).is_some() {
         shown.push('…');
     }
@@ -309,10 +311,11 @@ mod tests {
     #[test]
     fn a_report_has_stable_names() {
         let source = Source::new("highroad.yaml", "service: shop\nservice: till\n");
-        let finding = Finding::error("duplicate-key", "key `service` is defined twice", Span::new(14, 21))
-            .label("defined again")
-            .also(Span::new(0, 7), "first defined here")
-            .hint("remove one of them");
+        let finding =
+            Finding::error("duplicate-key", "key `service` is defined twice", Span::new(14, 21))
+                .label("defined again")
+                .also(Span::new(0, 7), "first defined here")
+                .hint("remove one of them");
         insta::assert_snapshot!(serde_json::to_string_pretty(&finding.report(&source)).unwrap());
     }
 

@@ -182,7 +182,9 @@ impl Node {
     pub fn count(&self) -> usize {
         1 + match &self.value {
             Value::Sequence(items) => items.iter().map(Self::count).sum(),
-            Value::Mapping(mapping) => mapping.entries.iter().map(|entry| entry.value.count()).sum(),
+            Value::Mapping(mapping) => {
+                mapping.entries.iter().map(|entry| entry.value.count()).sum()
+            }
             _ => 0,
         }
     }

@@ -1,1 +1,11 @@
-//! A simulated world with its own clock, scenario scripts, crash tests.
+//! A simulated world with its own clock: the real conductor and deciders, with a node and a
+//! store in memory, faults drawn from a seed, and scripts that read like a page of a diary.
+
+pub mod clock;
+pub mod faults;
+pub mod office;
+pub mod page;
+pub mod random;
+pub mod speed;
+pub mod watch;
+pub mod world;

@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use model::manifest::{self, Manifest, Reading};
+use model::manifest::{self, Manifest, Reading, Service};
+use model::name::EnvironmentName;
 use model::source::Severity;
 use serde_json::json;
 
 use super::Example;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::help::{self, Row};
 use crate::manifest_file::ManifestFile;
-use crate::terminal::{Paint, Terminal};
+use crate::terminal::Terminal;
 
 /// Check a repository's highroad.yaml
 ///
@@ -44,7 +46,7 @@ impl Check {
         if terminal.json() {
             terminal.print_json(&report(&file, &reading, &tally))?;
         } else {
-            terminal.print(&text(&file, &reading, &tally, terminal.paint()))?;
+            terminal.print(&text(&file, &reading, &tally, terminal))?;
         }
         let failed = tally.errors > 0 || (self.strict && tally.warnings > 0);
         Ok(if failed { Exit::Findings } else { Exit::Success })
@@ -84,34 +86,72 @@ fn report(file: &ManifestFile, reading: &Reading, tally: &Tally) -> serde_json::
     })
 }
 
-fn text(file: &ManifestFile, reading: &Reading, tally: &Tally, paint: Paint) -> String {
+fn text(file: &ManifestFile, reading: &Reading, tally: &Tally, terminal: &Terminal) -> String {
+    let paint = terminal.paint();
     let mut text = String::new();
     for finding in &reading.findings {
         text.push_str(&finding.render(&reading.source, paint.into()));
         text.push('\n');
     }
-    let words = tally.words();
-    if tally.errors > 0 {
-        text.push_str(&paint.error(&format!("{words} in {}", file.shown)));
-    } else if tally.warnings > 0 {
-        text.push_str(&paint.caution(&format!("{words} in {}", file.shown)));
-    } else {
-        text.push_str(&paint.accent(&format!("{} is well", file.shown)));
-    }
+    let words = format!("{} in {}", tally.words(), file.shown);
+    let end = match tally {
+        Tally { errors: 1.., .. } => paint.error(&words),
+        Tally { warnings: 1.., .. } => paint.caution(&words),
+        _ => paint.accent(&format!("{} is well", file.shown)),
+    };
+    text.push_str(&end);
     text.push('\n');
-    if let Some(manifest) = reading.manifest.as_ref().filter(|_| tally.errors == 0) {
-        text.push_str(&summary(manifest, paint));
+    if let Some(manifest) = &reading.manifest {
+        for row in help::rows(&roads(manifest), terminal.width(), paint) {
+            text.push_str(&row);
+            text.push('\n');
+        }
     }
     text
 }
 
-fn summary(manifest: &Manifest, paint: Paint) -> String {
-    let services: Vec<_> = manifest.services.keys().map(|x| x.to_string()).collect();
-    let road = manifest.environments.keys().map(|x| x.to_string()).collect::<Vec<_>>().join(" ─▶ ");
-    format!(
-        "  {}  {}\n  {}  {road}\n",
-        paint.faint("services    "),
-        services.join(", "),
-        paint.faint("environments")
-    )
+/// More of them are told as a number: nobody reads such a road, and drawing it takes long.
+const MOST_JUNCTIONS: usize = 50;
+const MOST_ROADS: usize = 50;
+
+/// Every road that is taken, and the services that take it.
+fn roads(manifest: &Manifest) -> Vec<Row> {
+    let mut roads: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, service) in manifest.services.iter() {
+        let road = road(service);
+        if roads.len() == MOST_ROADS {
+            let count = manifest.services.len();
+            return vec![Row::new(format!("{count} services"), "on many different roads")];
+        }
+        match roads.iter_mut().find(|(known, _)| *known == road) {
+            Some((_, names)) => names.push(name.as_str()),
+            None => roads.push((road, vec![name.as_str()])),
+        }
+    }
+    roads.into_iter().map(|(road, names)| Row::new(names.join(", "), road)).collect()
+}
+
+/// `staging ─▶ europe, america`: what stands together is entered at the same time.
+fn road(service: &Service) -> String {
+    let environments: Vec<_> = service.shared.environments.keys().collect();
+    if environments.len() > MOST_JUNCTIONS {
+        return format!("{} environments", environments.len());
+    }
+    let mut junctions: Vec<Vec<&EnvironmentName>> = Vec::new();
+    // Each round takes what waits for nothing that is still ahead. The reader of the file has
+    // seen to it that there is no cycle; were there one, what is in it would be left out.
+    loop {
+        let behind: Vec<_> = junctions.iter().flatten().copied().collect();
+        let ahead = environments.iter().filter(|name| !behind.contains(name));
+        let next = ahead.filter(|name| service.before(name).iter().all(|it| behind.contains(it)));
+        let next: Vec<_> = next.copied().collect();
+        if next.is_empty() {
+            break;
+        }
+        junctions.push(next);
+    }
+    let words = |names: &Vec<&EnvironmentName>| {
+        names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    junctions.iter().map(words).collect::<Vec<_>>().join(" ─▶ ")
 }

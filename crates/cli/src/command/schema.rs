@@ -12,7 +12,7 @@ use crate::terminal::Terminal;
 /// Editors with a YAML language server complete and check the file as you type once its first line
 /// names the schema:
 ///
-///   # yaml-language-server: $schema=.highroad/schema.json
+///   # yaml-language-server: $schema=highroad.schema.json
 ///
 /// The schema is always JSON; --json changes nothing.
 #[derive(Debug, clap::Args)]
@@ -20,8 +20,8 @@ use crate::terminal::Terminal;
 pub(crate) struct Schema {}
 
 pub(super) const EXAMPLES: &[Example] = &[Example {
-    line: "highroad schema > .highroad/schema.json",
-    does: "keep the schema next to the repository's files",
+    line: "highroad schema > highroad.schema.json",
+    does: "keep the schema beside highroad.yaml",
 }];
 
 impl Schema {

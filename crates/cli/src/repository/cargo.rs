@@ -3,19 +3,12 @@
 use toml::{Table, Value};
 
 use super::folder::{Folder, below};
-use super::{Found, Port, Service, Sighting, shell_word};
+use super::port::{Listens, spoken_in};
+use super::{Found, Service, Sighting, shell_word};
 
-/// Crates whose users answer requests, with the port that they take unless told otherwise.
-const SERVERS: [(&str, Option<u16>); 8] = [
-    ("axum", None),
-    ("actix-web", None),
-    ("rocket", Some(8000)),
-    ("warp", None),
-    ("poem", None),
-    ("salvo", None),
-    ("tonic", None),
-    ("hyper", None),
-];
+/// Crates whose users answer requests.
+const SERVERS: [&str; 8] =
+    ["axum", "actix-web", "rocket", "warp", "poem", "salvo", "tonic", "hyper"];
 
 pub(super) fn look(folder: &Folder) -> Option<Found> {
     let root = folder.toml("Cargo.toml")?;
@@ -43,7 +36,7 @@ pub(super) fn look(folder: &Folder) -> Option<Found> {
     let in_workspace = members.is_some();
     Some(Found {
         seen: vec![Sighting::new("Cargo.toml", what)],
-        services: services.into_iter().map(|program| program.into_service(in_workspace)).collect(),
+        services: services.into_iter().map(|it| it.into_service(folder, in_workspace)).collect(),
     })
 }
 
@@ -51,11 +44,11 @@ struct Program {
     name: String,
     package: String,
     folder: String,
-    server: Option<(&'static str, Option<u16>)>,
+    server: Option<&'static str>,
 }
 
 impl Program {
-    fn into_service(self, in_workspace: bool) -> Service {
+    fn into_service(self, repository: &Folder, in_workspace: bool) -> Service {
         let Self { name, package, folder, server } = self;
         let package = if in_workspace {
             format!(" --package {}", shell_word(&package))
@@ -63,18 +56,22 @@ impl Program {
             String::new()
         };
         let program = shell_word(&name);
-        let port = server.and_then(|(krate, port)| {
-            Some(Port { number: port?, because: format!("{krate} listens there by default") })
-        });
+        let files = [format!("src/bin/{name}.rs"), "src/main.rs".to_owned()];
+        let files = files.map(|file| below(&folder, &file));
+        let listens = match server {
+            Some("rocket") => Listens::at(8000, "Rocket listens there by default"),
+            Some(_) => spoken_in(repository, &files)
+                .or(|| Listens::told("a guess: nothing says where it listens")),
+            None => Listens::Nowhere,
+        };
         Service {
             build: Some(format!("cargo build --release --locked{package} --bin {program}")),
             run: Some(format!("target/release/{program}")),
             because: match server {
-                Some((krate, _)) => format!("a Rust program that uses {krate}"),
+                Some(krate) => format!("a Rust program that uses {krate}"),
                 None => "a Rust program".to_owned(),
             },
-            port,
-            folder,
+            listens,
             ..Service::named(&name)
         }
     }
@@ -114,7 +111,7 @@ fn programs(folder: &Folder, at: &str, manifest: &Table) -> Vec<Program> {
             .and_then(|it| it.as_table())
             .is_some_and(|it| it.contains_key(krate))
     };
-    let server = SERVERS.into_iter().find(|(krate, _)| uses(krate));
+    let server = SERVERS.into_iter().find(|krate| uses(krate));
     let program =
         |name| Program { name, package: package.to_owned(), folder: at.to_owned(), server };
     names.into_iter().map(program).collect()

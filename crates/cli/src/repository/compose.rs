@@ -4,7 +4,8 @@ use model::yaml::{Mapping, Node};
 
 use super::docker;
 use super::folder::{Folder, inside};
-use super::{Found, Port, Service, Sighting, shell_word};
+use super::port::Listens;
+use super::{Found, Service, Sighting, shell_word};
 
 /// Where Compose itself looks, in its order.
 const FILES: [&str; 4] =
@@ -55,18 +56,29 @@ fn built(
     }
     let dockerfile =
         parts.and_then(|parts| parts.get("dockerfile")?.text()).unwrap_or("Dockerfile");
-    let image = docker::image(folder, at, dockerfile);
-    let listens =
-        service.get("ports").and_then(|ports| ports.as_sequence()?.iter().find_map(number));
-    let port = listens.map(|number| Port { number, because: format!("{file} publishes it") });
+    let published = service.get("ports").and_then(Node::as_sequence);
+    let listens = match published.and_then(|ports| ports.iter().find_map(number)) {
+        Some(port) => Listens::at(port, format!("{file} publishes it")),
+        None => docker::listens(folder, at, dockerfile).unwrap_or_default(),
+    };
     Some(Service {
-        folder: at.to_owned(),
+        build: Some(format!("docker compose build {}", shell_word(name))),
+        image: Some(service.get("image").and_then(Node::text).map(untagged).unwrap_or_default()),
         run: service.get("command").and_then(command),
-        port: port.or_else(|| image.as_ref()?.port.clone()),
-        dockerfile: image.map(|image| image.path),
+        listens,
         because: format!("{file} builds it"),
         ..Service::named(name)
     })
+}
+
+/// `acme/shop` from `acme/shop:1.2@sha256:…`: which build of it runs is each release's to say.
+fn untagged(image: &str) -> String {
+    let name = image.split('@').next().unwrap_or_default();
+    // A colon before a slash belongs to the registry's port.
+    match name.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name.to_owned(),
+        _ => name.to_owned(),
+    }
 }
 
 /// The container's side: `8080`, `80:8080`, `127.0.0.1:80:8080/tcp`, `target: 8080`.
@@ -115,6 +127,13 @@ mod tests {
         for form in ["0", "'8000-8010'", "'${PORT}'", "[]", "{ published: 80 }"] {
             assert_eq!(number(&node(form)), None, "{form}");
         }
+    }
+
+    #[test]
+    fn a_tag_is_not_the_name() {
+        assert_eq!(untagged("acme/shop:1.2"), "acme/shop");
+        assert_eq!(untagged("host:5000/shop@sha256:00"), "host:5000/shop");
+        assert_eq!(untagged("shop"), "shop");
     }
 
     #[test]

@@ -1,28 +1,30 @@
 //! What a Dockerfile says about the image that comes out of it: its port and its command.
 
 use super::folder::{Folder, below};
-use super::{Found, Port, Service, Sighting};
+use super::port::Listens;
+use super::{Found, Service, Sighting};
+
+const FILE: &str = "Dockerfile";
 
 pub(super) fn look(folder: &Folder) -> Option<Found> {
-    let image = image(folder, "", "Dockerfile")?;
-    let port = image.port.as_ref().map(|port| format!(", listens on {}", port.number));
-    let what = format!("builds an image{}", port.unwrap_or_default());
+    let listens = listens(folder, "", FILE)?;
+    let what = match listens {
+        Listens::At { port, .. } => format!("builds an image that listens on {port}"),
+        _ => "builds an image".to_owned(),
+    };
     let service = Service {
         because: "a Dockerfile".to_owned(),
-        dockerfile: Some(image.path),
-        port: image.port,
+        build: Some("docker build .".to_owned()),
+        // Nothing here tells its name; it gets the service's.
+        image: Some(String::new()),
+        listens,
         ..Service::named("")
     };
-    Some(Found { seen: vec![Sighting::new("Dockerfile", what)], services: vec![service] })
-}
-
-pub(super) struct Image {
-    pub(super) path: String,
-    pub(super) port: Option<Port>,
+    Some(Found { seen: vec![Sighting::new(FILE, what)], services: vec![service] })
 }
 
 /// Only the last stage counts: what the ones before it expose is gone.
-pub(super) fn image(folder: &Folder, at: &str, file: &str) -> Option<Image> {
+pub(super) fn listens(folder: &Folder, at: &str, file: &str) -> Option<Listens> {
     let path = below(at, file);
     let text = folder.text(&path)?;
     let mut port = None;
@@ -30,15 +32,11 @@ pub(super) fn image(folder: &Folder, at: &str, file: &str) -> Option<Image> {
         let mut words = line.split_whitespace();
         match words.next().map(str::to_ascii_uppercase).as_deref() {
             Some("FROM") => port = None,
-            Some("EXPOSE") if port.is_none() => {
-                port = words
-                    .find_map(number)
-                    .map(|number| Port { number, because: format!("{path} exposes it") });
-            }
+            Some("EXPOSE") => port = port.or_else(|| words.find_map(number)),
             _ => {}
         }
     }
-    Some(Image { path, port })
+    Some(port.map_or(Listens::Nowhere, |port| Listens::at(port, format!("{path} exposes it"))))
 }
 
 /// `8080` or `8080/tcp`.

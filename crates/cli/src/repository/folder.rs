@@ -4,11 +4,12 @@
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::io::Read as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use model::yaml;
 use toml::Table;
 
+use super::is_text;
 use crate::error::plain;
 
 /// A file that says how a project is built is far smaller than this.
@@ -120,17 +121,21 @@ impl Folder {
         for pattern in patterns {
             let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
             match pattern.split_once('*') {
-                None if inside(pattern) => found.push(pattern.to_owned()),
-                None => {}
-                Some((parent, rest)) if parent.is_empty() || parent.ends_with('/') => {
+                None => found.push(pattern.to_owned()),
+                Some((parent, rest)) => {
                     // `**` and names that are only partly open are rare enough to mean the same.
                     let rest_is_open = rest.chars().all(|letter| matches!(letter, '*' | '/'));
-                    let names = if rest_is_open { self.folders(parent) } else { Vec::new() };
+                    let is_folder = parent.is_empty() || parent.ends_with('/');
+                    let names = if rest_is_open && is_folder {
+                        self.folders(parent.trim_end_matches('/'))
+                    } else {
+                        Vec::new()
+                    };
                     found.extend(names.iter().map(|name| format!("{parent}{name}")));
                 }
-                Some(_) => {}
             }
         }
+        found.retain(|member| inside(member));
         found.sort();
         found.dedup();
         found.truncate(MOST_ENTRIES);
@@ -147,7 +152,7 @@ impl Folder {
                 let entry = entry.ok()?;
                 wanted(&entry.path()).then(|| entry.file_name().into_string().ok())?
             })
-            .filter(|name| !name.contains(char::is_control))
+            .filter(|name| inside(name))
             .collect();
         names.sort();
         names.truncate(MOST_ENTRIES);
@@ -179,9 +184,11 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Whether a path stays in the folder and is fit for a file that people read.
 pub(super) fn inside(path: &str) -> bool {
-    let mut parts = Path::new(path).components();
-    parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+    let odd = |letter: char| letter == '\\' || !is_text(letter);
+    path.is_empty()
+        || (!path.contains(odd) && path.split('/').all(|part| !matches!(part, "" | "." | "..")))
 }
 
 #[cfg(test)]
@@ -190,8 +197,9 @@ mod tests {
 
     #[test]
     fn names_do_not_lead_out_of_the_folder() {
-        assert!(inside("a/b.toml") && inside("") && inside("./a"));
+        assert!(inside("a/b.toml") && inside(""));
         assert!(!inside("../a") && !inside("/etc/passwd") && !inside("a/../../b"));
+        assert!(!inside("a//b") && !inside("a\\b") && !inside("a\nb") && !inside("a/./b"));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! What a `go.mod` and the folders next to it say: which packages are programs.
 
+use std::path::Path;
+
 use super::folder::{Folder, below};
-use super::{Found, Port, Service, Sighting, shell_word};
+use super::port::spoken_in;
+use super::{Found, Service, Sighting, shell_word};
 
 pub(super) fn look(folder: &Folder) -> Option<Found> {
     let module = module(&folder.text("go.mod")?);
@@ -21,14 +24,16 @@ pub(super) fn look(folder: &Folder) -> Option<Found> {
 }
 
 fn program(folder: &Folder, at: &str, name: &str) -> Option<Service> {
-    let sources: Vec<String> = folder
-        .files(at)
-        .iter()
-        .filter(|file| file.ends_with(".go") && !file.ends_with("_test.go"))
-        .filter_map(|file| folder.text(&below(at, file)))
-        .filter(|text| text.lines().any(|line| line.trim() == "package main"))
-        .collect();
-    if sources.is_empty() {
+    let mut sources = folder.files(at);
+    sources.retain(|file| {
+        Path::new(file).extension().is_some_and(|it| it == "go") && !file.ends_with("_test.go")
+    });
+    let sources: Vec<_> = sources.iter().map(|file| below(at, file)).collect();
+    let is_main = |file: &String| {
+        let text = folder.text(file).unwrap_or_default();
+        text.lines().any(|line| line.trim() == "package main")
+    };
+    if !sources.iter().any(is_main) {
         return None;
     }
     let service = Service::named(name);
@@ -37,22 +42,13 @@ fn program(folder: &Folder, at: &str, name: &str) -> Option<Service> {
     Some(Service {
         build: Some(format!("go build -o bin/{binary} {package}")),
         run: Some(format!("bin/{binary}")),
-        port: sources.iter().find_map(|text| port(text)),
+        listens: spoken_in(folder, &sources),
         because: match at {
             "" => "a main package".to_owned(),
             _ => format!("a main package in {at}"),
         },
         ..service
     })
-}
-
-/// The port in `ListenAndServe(":8080", …)` and its like.
-fn port(source: &str) -> Option<Port> {
-    let calls = ["ListenAndServe(\":", ".Start(\":", ".Listen(\":", ".Run(\":"];
-    let after = calls.iter().find_map(|call| source.split_once(call))?.1;
-    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-    let number = digits.parse().ok().filter(|number| *number > 0)?;
-    Some(Port { number, because: "the program listens there".to_owned() })
 }
 
 fn module(text: &str) -> String {

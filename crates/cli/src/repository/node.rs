@@ -3,18 +3,33 @@
 use serde_json::Value;
 
 use super::folder::{Folder, below};
-use super::{Found, Port, Service, Sighting, shell_word};
+use super::port::{self, Listens, spoken_in};
+use super::{Found, Service, Sighting, shell_word};
 
-/// Packages that serve, with the port that they or their templates take.
-const SERVERS: [(&str, &str, u16); 8] = [
-    ("next", "Next.js", 3000),
-    ("nuxt", "Nuxt", 3000),
-    ("@nestjs/core", "NestJS", 3000),
-    ("@remix-run/serve", "Remix", 3000),
-    ("astro", "Astro", 4321),
-    ("fastify", "Fastify", 3000),
-    ("koa", "Koa", 3000),
-    ("express", "Express", 3000),
+/// Packages that serve: what they are called, and their port if they take none from `PORT`.
+const SERVERS: [Server; 8] = [
+    ("next", "Next.js", None),
+    ("nuxt", "Nuxt", None),
+    ("@remix-run/serve", "Remix", None),
+    ("@nestjs/core", "NestJS", Some(3000)),
+    ("astro", "Astro", Some(4321)),
+    ("fastify", "Fastify", Some(3000)),
+    ("koa", "Koa", Some(3000)),
+    ("express", "Express", Some(3000)),
+];
+
+type Server = (&'static str, &'static str, Option<u16>);
+
+/// Where the server is started, in this order, unless `main` says it.
+const USUAL_FILES: [&str; 8] = [
+    "server.js",
+    "index.js",
+    "app.js",
+    "src/main.ts",
+    "src/index.ts",
+    "src/server.ts",
+    "src/index.js",
+    "src/server.js",
 ];
 
 /// Packages whose build is a folder of files, and where that folder is.
@@ -48,11 +63,10 @@ pub(super) fn look(folder: &Folder) -> Option<Found> {
 fn describe(package: &Value, members: &[String]) -> String {
     let framework = framework(package).map_or("Node.js", |(_, name, _)| name);
     let kind = if members.is_empty() { "a package" } else { "a workspace" };
-    let mut text = format!("{kind} with {framework}");
-    if let Some(engine) = package.pointer("/engines/node").and_then(Value::as_str) {
-        text.push_str(&format!(", wants node {engine}"));
+    match package.pointer("/engines/node").and_then(Value::as_str) {
+        Some(engine) => format!("{kind} with {framework}, wants node {engine}"),
+        None => format!("{kind} with {framework}"),
     }
-    text
 }
 
 fn service(folder: &Folder, package: &Value, at: &str, manager: Manager) -> Option<Service> {
@@ -67,7 +81,7 @@ fn service(folder: &Folder, package: &Value, at: &str, manager: Manager) -> Opti
     if let Some(start) = script("start") {
         return Some(Service {
             run: Some(manager.script("start")),
-            port: told(start).or_else(|| by_default(server?)),
+            listens: in_script(start).or(|| in_sources(folder, package, at, server)),
             because: match server {
                 Some((_, name, _)) => format!("a start script, and {name}"),
                 None => "a start script".to_owned(),
@@ -78,6 +92,7 @@ fn service(folder: &Folder, package: &Value, at: &str, manager: Manager) -> Opti
     if let Some((_, bundler, output)) = BUNDLERS.into_iter().find(|it| depends(package, it.0)) {
         return script("build").map(|_| Service {
             site: Some(below(at, output)),
+            folder: String::new(),
             because: format!("a build script, and {bundler}, which makes static files"),
             ..service
         });
@@ -86,28 +101,39 @@ fn service(folder: &Folder, package: &Value, at: &str, manager: Manager) -> Opti
     let main = main.filter(|_| server.is_some()).unwrap_or("server.js");
     folder.has(&below(at, main)).then(|| Service {
         run: Some(format!("node {}", shell_word(main))),
-        port: server.and_then(by_default),
+        listens: in_sources(folder, package, at, server),
         because: format!("no start script, but {}", below(at, main)),
         ..service
     })
 }
 
-fn framework(package: &Value) -> Option<(&'static str, &'static str, u16)> {
+fn framework(package: &Value) -> Option<Server> {
     SERVERS.into_iter().find(|(dependency, _, _)| depends(package, dependency))
 }
 
-fn by_default((_, name, number): (&str, &str, u16)) -> Option<Port> {
-    Some(Port { number, because: format!("{name} listens there by default") })
+fn in_sources(folder: &Folder, package: &Value, at: &str, server: Option<Server>) -> Listens {
+    if let Some((_, name, None)) = server {
+        return Listens::told(format!("{name} takes PORT"));
+    }
+    let main = package.get("main").and_then(Value::as_str);
+    let files: Vec<_> = main.into_iter().chain(USUAL_FILES).map(|file| below(at, file)).collect();
+    spoken_in(folder, &files).or(|| match server {
+        Some((_, name, Some(port))) => Listens::at(port, format!("{name}'s usual port")),
+        _ => Listens::Nowhere,
+    })
 }
 
-/// `next start -p 4000`, `PORT=4000 node .`
-fn told(script: &str) -> Option<Port> {
+/// `next start -p 4000`, `PORT=4000 node .`, `serve -l $PORT`
+fn in_script(script: &str) -> Listens {
+    if port::in_command(script) {
+        return Listens::told("the start script takes PORT");
+    }
     let words: Vec<_> = script.split([' ', '=']).collect();
-    let number = words.windows(2).find_map(|pair| match pair {
-        ["-p" | "--port" | "PORT", number] => number.parse().ok().filter(|number| *number > 0),
+    let port = words.windows(2).find_map(|pair| match pair {
+        ["-p" | "--port" | "PORT", port] => port.parse().ok().filter(|port| *port > 0),
         _ => None,
-    })?;
-    Some(Port { number, because: "the start script says so".to_owned() })
+    });
+    port.map_or(Listens::Nowhere, |port| Listens::at(port, "the start script says so"))
 }
 
 fn depends(package: &Value, dependency: &str) -> bool {

@@ -1,6 +1,7 @@
 //! What a `Procfile` says: one process a line.
 
 use super::folder::Folder;
+use super::port::{self, Listens};
 use super::{Found, Service, Sighting};
 
 pub(super) fn look(folder: &Folder) -> Option<Found> {
@@ -12,6 +13,7 @@ pub(super) fn look(folder: &Folder) -> Option<Found> {
         } else {
             services.push(Service {
                 run: Some(command.to_owned()),
+                listens: listens(name, command),
                 because: "a line in the Procfile".to_owned(),
                 ..Service::named(name)
             });
@@ -24,6 +26,17 @@ pub(super) fn look(folder: &Folder) -> Option<Found> {
         count => format!("{count} processes: {names}"),
     };
     Some(Found { seen: vec![Sighting::new("Procfile", what)], services })
+}
+
+/// By Heroku's rule only `web` is told a port.
+fn listens(name: &str, command: &str) -> Listens {
+    if port::in_command(command) {
+        Listens::told("its command takes PORT")
+    } else if name == "web" {
+        Listens::told("a Procfile's web process takes PORT")
+    } else {
+        Listens::Nowhere
+    }
 }
 
 fn process(line: &str) -> Option<(&str, &str)> {

@@ -4,7 +4,8 @@
 use toml::Value;
 
 use super::folder::Folder;
-use super::{Found, Port, Service, Sighting};
+use super::port::Listens;
+use super::{Found, Service, Sighting};
 
 /// Where an application object is looked for, in this order.
 const USUAL_FILES: [&str; 8] = [
@@ -54,11 +55,11 @@ impl Project {
         self.dependencies.iter().any(|dependency| dependency == package)
     }
 
-    fn service(&self, run: String, port: Option<Port>, because: String) -> Service {
+    fn service(&self, run: String, because: String) -> Service {
         Service {
             build: Some(self.install.to_owned()),
             run: Some(run),
-            port,
+            listens: Listens::told("its command takes PORT"),
             because,
             ..Service::named(&self.name)
         }
@@ -68,12 +69,11 @@ impl Project {
 fn django(folder: &Folder, project: &Project) -> Service {
     let settings = folder.text("manage.py").and_then(|text| settings_package(&text));
     let because = "manage.py, and Django".to_owned();
-    let port = Some(Port { number: 8000, because: "Django listens there by default".to_owned() });
     let run = match (&settings, project.uses("gunicorn")) {
-        (Some(package), true) => format!("gunicorn --bind 0.0.0.0:8000 {package}.wsgi"),
-        _ => "python manage.py runserver 0.0.0.0:8000".to_owned(),
+        (Some(package), true) => format!("gunicorn --bind 0.0.0.0:$PORT {package}.wsgi"),
+        _ => "python manage.py runserver 0.0.0.0:$PORT".to_owned(),
     };
-    let service = project.service(run, port, because);
+    let service = project.service(run, because);
     match settings {
         Some(package) if project.name.is_empty() => {
             Service { name: super::valid_name(&package), ..service }
@@ -87,9 +87,8 @@ fn asgi(folder: &Folder, project: &Project, framework: &str, class: &str) -> Opt
         folder.note(format!("{framework} is used, but no usual file makes a {class}…)"));
         return None;
     };
-    let run = format!("uvicorn --host 0.0.0.0 --port 8000 {}", application.place());
-    let port = Port { number: 8000, because: "uvicorn listens there by default".to_owned() };
-    Some(project.service(run, Some(port), format!("{framework} in {}", application.file)))
+    let run = format!("uvicorn --host 0.0.0.0 --port $PORT {}", application.place());
+    Some(project.service(run, format!("{framework} in {}", application.file)))
 }
 
 fn flask(folder: &Folder, project: &Project) -> Option<Service> {
@@ -99,14 +98,12 @@ fn flask(folder: &Folder, project: &Project) -> Option<Service> {
     };
     let place = application.place();
     let because = format!("Flask in {}", application.file);
-    Some(if project.uses("gunicorn") {
-        let port = Port { number: 8000, because: "gunicorn listens there by default".to_owned() };
-        project.service(format!("gunicorn --bind 0.0.0.0:8000 {place}"), Some(port), because)
+    let run = if project.uses("gunicorn") {
+        format!("gunicorn --bind 0.0.0.0:$PORT {place}")
     } else {
-        let port = Port { number: 5000, because: "Flask listens there by default".to_owned() };
-        let run = format!("flask --app {place} run --host 0.0.0.0 --port 5000");
-        project.service(run, Some(port), because)
-    })
+        format!("flask --app {place} run --host 0.0.0.0 --port $PORT")
+    };
+    Some(project.service(run, because))
 }
 
 struct Application {

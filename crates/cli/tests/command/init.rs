@@ -17,15 +17,25 @@ fn init(files: &[(&str, &str)]) -> Value {
     told
 }
 
-/// The services as `name | build | run, image or site | port`.
+/// The services as `name | build | how it starts | where it listens`.
 fn services(files: &[(&str, &str)]) -> Vec<String> {
     let told = init(files);
     let services = told["services"].as_array().unwrap().iter().map(|service| {
-        let text = |key: &str| service[key].as_str().unwrap_or("-").to_owned();
-        let what = ["run", "site", "dockerfile"].into_iter().find(|key| service[key].is_string());
-        let port = service["port"]["number"].as_u64().map_or("-".to_owned(), |it| it.to_string());
-        let what = what.map_or("-".to_owned(), text);
-        format!("{} | {} | {what} | {port}", text("name"), text("build"))
+        let text = |key: &str| service[key].as_str().map(ToOwned::to_owned);
+        let start = [("site", "site "), ("image", "image "), ("run", "")]
+            .into_iter()
+            .filter_map(|(key, word)| Some(format!("{word}{}", text(key)?)));
+        let start = start.collect::<Vec<_>>().join(" ");
+        let folder = text("folder").filter(|folder| !folder.is_empty());
+        let folder = folder.map(|folder| format!(" in {folder}")).unwrap_or_default();
+        let listens = &service["listens"];
+        let port = match listens["at"]["port"].as_u64() {
+            Some(port) => port.to_string(),
+            None if listens["told"].is_object() => "PORT".to_owned(),
+            None => "-".to_owned(),
+        };
+        let build = text("build").unwrap_or("-".to_owned());
+        format!("{} | {build} | {start}{folder} | {port}", text("name").unwrap())
     });
     services.collect()
 }
@@ -36,8 +46,15 @@ const RUST: &str = "[package]\nname = \"till\"\n[dependencies]\naxum = \"0.8\"\n
 fn a_rust_program() {
     assert_eq!(
         services(&[("Cargo.toml", RUST), ("src/main.rs", "")]),
-        ["till | cargo build --release --locked --bin till | target/release/till | -"]
+        ["till | cargo build --release --locked --bin till | target/release/till | PORT"]
     );
+}
+
+#[test]
+fn where_a_rust_program_listens() {
+    let port = |main: &str| services(&[("Cargo.toml", RUST), ("src/main.rs", main)]).remove(0);
+    assert!(port("bind(\"0.0.0.0:3000\").await").ends_with("| 3000"));
+    assert!(port("env::var(\"PORT\"); \"0.0.0.0:3000\"").ends_with("| PORT"));
 }
 
 #[test]
@@ -89,7 +106,7 @@ fn next_and_express() {
                     "engines": { "node": ">=22" }, "dependencies": { "next": "15" } }"#;
     assert_eq!(
         services(&[("package.json", next), ("pnpm-lock.yaml", "")]),
-        ["front | pnpm install --frozen-lockfile && pnpm run build | pnpm run start | 3000"]
+        ["front | pnpm install --frozen-lockfile && pnpm run build | pnpm run start | PORT"]
     );
     let express = r#"{ "name": "api", "main": "index.js", "dependencies": { "express": "5" } }"#;
     assert_eq!(
@@ -104,7 +121,7 @@ fn a_bundled_page() {
                     "devDependencies": { "vite": "7" } }"#;
     assert_eq!(
         services(&[("package.json", vite), ("index.html", ""), ("yarn.lock", "")]),
-        ["page | yarn install --immutable && yarn run build | dist | -"]
+        ["page | yarn install --immutable && yarn run build | site dist | -"]
     );
 }
 
@@ -115,8 +132,10 @@ fn packages_in_a_workspace() {
     let root = r#"{ "name": "all", "workspaces": ["apps/*"], "scripts": { "start": "turbo" } }"#;
     let (api, web) = (start("api"), start("web"));
     let apps = [("apps/api/package.json", api.as_str()), ("apps/web/package.json", web.as_str())];
-    let expected =
-        ["api | npm install | npm run start | -", "web | npm install | npm run start | -"];
+    let expected = [
+        "api | npm install | npm run start in apps/api | -",
+        "web | npm install | npm run start in apps/web | -",
+    ];
     assert_eq!(services(&[&[("package.json", root)], &apps[..]].concat()), expected);
     let pnpm = ("pnpm-workspace.yaml", "packages:\n  - 'apps/*'\n");
     assert_eq!(services(&[&[("package.json", "{}"), pnpm], &apps[..]].concat()), expected);
@@ -128,7 +147,7 @@ fn fastapi() {
     let main = "from fastapi import FastAPI\n\napi: FastAPI = FastAPI(title='till')\n";
     assert_eq!(
         services(&[("pyproject.toml", project), ("app/main.py", main), ("uv.lock", "")]),
-        ["till | uv sync --frozen | uvicorn --host 0.0.0.0 --port 8000 app.main:api | 8000"]
+        ["till | uv sync --frozen | uvicorn --host 0.0.0.0 --port $PORT app.main:api | PORT"]
     );
 }
 
@@ -138,7 +157,7 @@ fn flask_with_gunicorn() {
         [("requirements.txt", "flask==3.1\ngunicorn\n"), ("app.py", "app = Flask(__name__)")];
     assert_eq!(
         services(&files),
-        ["shop | pip install -r requirements.txt | gunicorn --bind 0.0.0.0:8000 app:app | 8000"]
+        ["shop | pip install -r requirements.txt | gunicorn --bind 0.0.0.0:$PORT app:app | PORT"]
     );
 }
 
@@ -148,7 +167,7 @@ fn django() {
     let poetry = "[tool.poetry.dependencies]\nDjango = \"^5\"\ngunicorn = \"*\"\n";
     assert_eq!(
         services(&[("pyproject.toml", poetry), ("poetry.lock", ""), ("manage.py", manage)]),
-        ["bazaar | poetry install --only main | gunicorn --bind 0.0.0.0:8000 bazaar.wsgi | 8000"]
+        ["bazaar | poetry install --only main | gunicorn --bind 0.0.0.0:$PORT bazaar.wsgi | PORT"]
     );
 }
 
@@ -186,7 +205,7 @@ fn a_procfile_with_two_processes() {
     assert_eq!(
         services(&files),
         [
-            "web | go build -o bin/till . | bin/web --port $PORT | -",
+            "web | go build -o bin/till . | bin/web --port $PORT | PORT",
             "worker | go build -o bin/till . | bin/work 'a: b' # c | -",
         ]
     );
@@ -215,7 +234,10 @@ services:
     ];
     assert_eq!(
         services(&files),
-        ["web | - | Dockerfile | 8080", "worker | - | work --queue mail | 9000"]
+        [
+            "web | docker compose build web | image web | 8080",
+            "worker | docker compose build worker | image worker work --queue mail | 9000"
+        ]
     );
     assert_eq!(init(&files)["notes"], json!(["used but not built here: db (postgres:17)"]));
 }
@@ -224,16 +246,15 @@ services:
 fn a_dockerfile_alone_and_with_a_program() {
     let docker =
         "FROM rust AS build\nEXPOSE 1\nFROM debian\nexpose $PORT 8443/tcp 90\nCMD [\"x\"]\n";
-    assert_eq!(services(&[("Dockerfile", docker)]), ["shop | - | Dockerfile | 8443"]);
-    let told = init(&[("Dockerfile", docker), ("Cargo.toml", RUST), ("src/main.rs", "")]);
-    assert_eq!(told["services"][0]["dockerfile"], "Dockerfile");
-    assert_eq!(told["services"][0]["port"]["number"], 8443);
+    assert_eq!(services(&[("Dockerfile", docker)]), ["shop | docker build . | image shop | 8443"]);
+    let both = [("Dockerfile", docker), ("Cargo.toml", RUST), ("src/main.rs", "")];
+    assert_eq!(services(&both), ["till | docker build . | image till | 8443"]);
 }
 
 #[test]
 fn a_static_site() {
-    assert_eq!(services(&[("index.html", "")]), ["shop | - | . | -"]);
-    assert_eq!(services(&[("public/index.html", "")]), ["shop | - | public | -"]);
+    assert_eq!(services(&[("index.html", "")]), ["shop | - | site . | -"]);
+    assert_eq!(services(&[("public/index.html", "")]), ["shop | - | site public | -"]);
 }
 
 #[test]
@@ -247,7 +268,7 @@ fn the_owner() {
     let owner = |files: &[(&str, &str)]| init(files)["owner"].clone();
     assert_eq!(
         owner(&[(".github/CODEOWNERS", "* @acme/checkout\n")]),
-        json!({ "name": "checkout", "because": ".github/CODEOWNERS says so" })
+        json!({ "name": "@acme/checkout", "because": ".github/CODEOWNERS says so" })
     );
     assert_eq!(owner(&[]), json!({ "name": "shop", "because": "the folder's name" }));
 
@@ -258,7 +279,10 @@ fn the_owner() {
         .output()
         .unwrap();
     let told: Value = serde_json::from_slice(&told.stdout).unwrap();
-    assert_eq!(told["owner"], json!({ "name": "ada", "because": "git's user.email says so" }));
+    assert_eq!(
+        told["owner"],
+        json!({ "name": "ada@acme.example", "because": "git's user.email says so" })
+    );
 }
 
 #[test]

@@ -109,8 +109,9 @@ fn paths_do_not_lead_outside() {
 #[test]
 fn too_much_is_cut() {
     let long = "x".repeat(100_000);
-    let lines: String = (0..60).map(|number| format!("p{number}: run {number}\n")).collect();
-    let repository = Repository::with(&[("Procfile", &format!("long: {long}\n{lines}"))]);
+    let lines: Vec<_> = (0..60).map(|number| format!("p{number}: run {number}")).collect();
+    let repository =
+        Repository::with(&[("Procfile", &format!("long: {long}\n{}\n", lines.join("\n")))]);
     insta::assert_snapshot!(notes(&repository).join("\n"));
 
     let repository = Repository::with(&[("Cargo.toml", "[workspace]\nmembers = ['*']\n")]);

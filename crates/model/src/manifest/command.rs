@@ -34,7 +34,10 @@ impl Command {
     }
 
     /// The words with every variable filled in. A value is never split again.
-    pub fn filled(&self, value_of: impl Fn(&str) -> Option<String>) -> Result<Vec<String>, UnsetVariable> {
+    pub fn filled(
+        &self,
+        value_of: impl Fn(&str) -> Option<String>,
+    ) -> Result<Vec<String>, UnsetVariable> {
         let fill = |piece: &Piece| match piece {
             Piece::Text(text) => Ok(text.clone()),
             Piece::Variable(name) => value_of(name).ok_or_else(|| UnsetVariable(name.clone())),
@@ -56,7 +59,8 @@ impl Shape for Command {
                 }
             },
             Value::Sequence(items) if !items.is_empty() => {
-                let words: Vec<Option<Vec<Piece>>> = items.iter().map(|item| literal(item, cx)).collect();
+                let words: Vec<Option<Vec<Piece>>> =
+                    items.iter().map(|item| literal(item, cx)).collect();
                 words.into_iter().collect::<Option<_>>().map(|words| Self { words })
             }
             _ => {
@@ -75,13 +79,13 @@ impl Shape for Command {
 }
 
 fn literal(item: &Node, cx: &mut Decode) -> Option<Vec<Piece>> {
-    match (&item.value, item.text()) {
-        (Value::String(_) | Value::Int(_) | Value::Float(_), Some(text)) => Some(vec![Piece::Text(text.to_owned())]),
-        _ => {
-            cx.expected("a command of texts only", item, Some("put the word in quotes".to_owned()));
-            None
-        }
+    if let (Value::String(_) | Value::Int(_) | Value::Float(_), Some(text)) =
+        (&item.value, item.text())
+    {
+        return Some(vec![Piece::Text(text.to_owned())]);
     }
+    cx.expected("a command of texts only", item, Some("put the word in quotes".to_owned()));
+    None
 }
 
 /// Splits a text into words, or says how to write it instead.
@@ -156,7 +160,10 @@ impl Splitter {
         }
     }
 
-    fn dollar(&mut self, chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<(), String> {
+    fn dollar(
+        &mut self,
+        chars: &mut std::iter::Peekable<std::str::Chars<'_>>,
+    ) -> Result<(), String> {
         let begins = |c: &char| c.is_ascii_alphabetic() || *c == '_';
         let belongs = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
         let mut name = String::new();
@@ -194,11 +201,16 @@ impl Splitter {
     fn end_word(&mut self) -> Result<(), String> {
         let bare = std::mem::take(&mut self.bare);
         let Some(word) = self.word.take() else { return Ok(()) };
-        let operator = matches!(bare.as_str(), "|" | "||" | "&" | "&&" | ";" | ">" | ">>" | "<" | "<<" | "2>" | "2>&1");
+        let operator = matches!(
+            bare.as_str(),
+            "|" | "||" | "&" | "&&" | ";" | ">" | ">>" | "<" | "<<" | "2>" | "2>&1"
+        );
         if operator || bare.ends_with(';') {
             return Err(needs_shell(&bare));
         }
-        let assigns = bare.split_once('=').is_some_and(|(name, _)| super::VariableName::from_text(name).is_ok());
+        let assigns = bare
+            .split_once('=')
+            .is_some_and(|(name, _)| super::VariableName::from_text(name).is_ok());
         if assigns && self.words.is_empty() {
             return Err(format!("no shell reads this: set the variable of `{bare}` in `env`"));
         }
@@ -235,13 +247,35 @@ mod tests {
             ("a '|' \\; x=y", vec!["a", "|", ";", "x=y"]),
             ("caf\u{e9} \u{1f600}", vec!["caf\u{e9}", "\u{1f600}"]),
         ] {
-            assert_eq!(words(text), Ok(expected.into_iter().map(str::to_owned).collect()), "{text}");
+            assert_eq!(
+                words(text),
+                Ok(expected.into_iter().map(str::to_owned).collect()),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn what_only_a_shell_knows_is_refused() {
-        for text in ["", "  ", "a 'b", "a \"b", "a \\", "a | b", "a && b", "a; b", "a > b", "X=1 a", "a $(b)", "a `b`", "a ${", "a ${}", "a ${1}", "a ${A:-b}", "a $UNSET"] {
+        for text in [
+            "",
+            "  ",
+            "a 'b",
+            "a \"b",
+            "a \\",
+            "a | b",
+            "a && b",
+            "a; b",
+            "a > b",
+            "X=1 a",
+            "a $(b)",
+            "a `b`",
+            "a ${",
+            "a ${}",
+            "a ${1}",
+            "a ${A:-b}",
+            "a $UNSET",
+        ] {
             assert!(words(text).is_err(), "{text}");
         }
     }

@@ -89,7 +89,11 @@ impl Shape for Port {
             }
             Value::String(text) if text.contains(':') => {
                 let hint = "write the port that the service listens on; its way to the outside is the environment's `hosts`";
-                cx.expected("a port from 1 to 65535, `auto` or `none`", node, Some(hint.to_owned()));
+                cx.expected(
+                    "a port from 1 to 65535, `auto` or `none`",
+                    node,
+                    Some(hint.to_owned()),
+                );
                 None
             }
             Value::String(text) if text == "auto" => Some(Self::Auto),

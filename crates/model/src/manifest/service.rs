@@ -2,7 +2,7 @@
 
 use crate::name::ServiceName;
 use crate::shape;
-use crate::shape::{Map, MapEntry, Spanned};
+use crate::shape::{Map, MapEntry, OneOrMany, Spanned};
 use crate::source::{Finding, Span};
 
 use super::{Environment, Notice, Party, Policy, Run, Url};
@@ -20,7 +20,7 @@ shape! {
         /// How carefully a change goes out, by its risk.
         policy: Policy,
         /// Who is told of what.
-        notify: Vec<Notice>,
+        notify: OneOrMany<Notice>,
     }
 }
 
@@ -84,7 +84,9 @@ impl Service {
         };
         match &entries[index].value.after {
             Some(after) => after.iter().map(|name| &name.value).collect(),
-            None => index.checked_sub(1).map(|above| &entries[above].key.value).into_iter().collect(),
+            None => {
+                index.checked_sub(1).map(|above| &entries[above].key.value).into_iter().collect()
+            }
         }
     }
 }

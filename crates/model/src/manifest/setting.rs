@@ -32,13 +32,19 @@ text_word! {
 
 impl FromText for SecretName {
     const WHAT: &'static str = "the name of a secret";
-    const HOW: &'static str = "use letters, digits, `_`, `-`, `.` and `/`, beginning with a letter or `_`";
+    const HOW: &'static str =
+        "use letters, digits, `_`, `-`, `.` and `/`, beginning with a letter or `_`";
     const PATTERN: Option<&'static str> = Some("^[A-Za-z_][A-Za-z0-9_./-]*$");
 
     fn from_text(text: &str) -> Result<Self, Misfit> {
         let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/');
-        if begins && text.bytes().all(fits) { Ok(Self(text.to_owned())) } else { Err(Misfit::default()) }
+        let fits =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/');
+        if begins && text.bytes().all(fits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Misfit::default())
+        }
     }
 }
 
@@ -61,14 +67,21 @@ impl Shape for Setting {
             }
             Value::Mapping(_) => secret(node, cx).map(Self::Secret),
             Value::Sequence(_) => {
-                cx.expected(WHAT, node, Some("put the list into one text, as the program expects it".to_owned()));
+                cx.expected(
+                    WHAT,
+                    node,
+                    Some("put the list into one text, as the program expects it".to_owned()),
+                );
                 None
             }
             Value::String(_) | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
                 let text = node.text().unwrap_or_default();
                 if text.contains('\0') {
                     let message = format!("{} holds a NUL character", cx.here());
-                    cx.report(Finding::error("wrong-value", message, node.span).label("no variable can hold it"));
+                    cx.report(
+                        Finding::error("wrong-value", message, node.span)
+                            .label("no variable can hold it"),
+                    );
                     return None;
                 }
                 Some(Self::Text(text.to_owned()))

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use jiff::SignedDuration;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use crate::shape::{FromText, Misfit, clock, duration, memory};
+use crate::shape::{FromText, Misfit, clock, memory};
 use crate::source::nearest;
 
 /// Declares a text that was checked when it was read.
@@ -39,20 +39,32 @@ text_word! {
 impl FromText for Party {
     const WHAT: &'static str = "a team, a role or an e-mail address";
     const HOW: &'static str = "write it as `team-shop`, `\"@acme/shop\"` or `shop@example.com`";
-    const PATTERN: Option<&'static str> = Some(r"^(@?[A-Za-z0-9][A-Za-z0-9._/-]*|[^@\s]+@[^@\s]+\.[^@\s]+)$");
+    const PATTERN: Option<&'static str> =
+        Some(r"^(@?[A-Za-z0-9][A-Za-z0-9._/-]*|[^@\s]+@[^@\s]+\.[^@\s]+)$");
 
     fn from_text(text: &str) -> Result<Self, Misfit> {
         let team = text.strip_prefix('@').unwrap_or(text);
         let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/' | '-');
-        let is_team = team.starts_with(|c: char| c.is_ascii_alphanumeric()) && team.chars().all(inner);
-        if text.len() <= 254 && (is_team || is_email(text)) { Ok(Self(text.to_owned())) } else { Err(Misfit::default()) }
+        let is_team =
+            team.starts_with(|c: char| c.is_ascii_alphanumeric()) && team.chars().all(inner);
+        if text.len() <= 254 && (is_team || is_email(text)) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Misfit::default())
+        }
     }
 }
 
 pub(super) fn is_email(text: &str) -> bool {
     let Some((person, host)) = text.split_once('@') else { return false };
-    let tame = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
-    tame(person) && tame(host) && host.split('.').count() > 1 && host.split('.').all(|label| !label.is_empty())
+    let tame = |part: &str| {
+        !part.is_empty()
+            && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@')
+    };
+    tame(person)
+        && tame(host)
+        && host.split('.').count() > 1
+        && host.split('.').all(|label| !label.is_empty())
 }
 
 text_word! {
@@ -68,7 +80,9 @@ impl FromText for Url {
     fn from_text(text: &str) -> Result<Self, Misfit> {
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         let fits = rest.is_some_and(|rest| {
-            !rest.is_empty() && !rest.starts_with('/') && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
+            !rest.is_empty()
+                && !rest.starts_with('/')
+                && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
         });
         if fits { Ok(Self(text.to_owned())) } else { Err(Misfit::default()) }
     }
@@ -85,7 +99,9 @@ impl FromText for HttpPath {
     const PATTERN: Option<&'static str> = Some(r"^/\S*$");
 
     fn from_text(text: &str) -> Result<Self, Misfit> {
-        let fits = text.starts_with('/') && text.len() <= 2048 && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let fits = text.starts_with('/')
+            && text.len() <= 2048
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
         if fits { Ok(Self(text.to_owned())) } else { Err(Misfit::default()) }
     }
 }
@@ -98,12 +114,14 @@ text_word! {
 impl FromText for Host {
     const WHAT: &'static str = "a host name";
     const HOW: &'static str = "write it without scheme, port and path: `shop.example.com`";
-    const PATTERN: Option<&'static str> = Some(r"^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$");
+    const PATTERN: Option<&'static str> =
+        Some(r"^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$");
 
     fn from_text(text: &str) -> Result<Self, Misfit> {
         let name = text.strip_prefix("*.").unwrap_or(text);
         let label = |label: &str| {
-            let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            let inner =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
             (1..=63).contains(&label.len())
                 && label.bytes().all(inner)
                 && !label.starts_with('-')
@@ -127,7 +145,8 @@ text_word! {
 
 impl FromText for RepositoryPath {
     const WHAT: &'static str = "a path within the repository";
-    const HOW: &'static str = "write it relative to the repository's root and without `..`: `web/dist`";
+    const HOW: &'static str =
+        "write it relative to the repository's root and without `..`: `web/dist`";
     const PATTERN: Option<&'static str> = Some(r"^(?!/)(?!.*(^|/)\.\.(/|$)).+$");
 
     fn from_text(text: &str) -> Result<Self, Misfit> {
@@ -162,8 +181,12 @@ impl FromText for Memory {
         // Kubernetes and Docker write the unit shorter.
         let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
         match text[digits.len()..].to_lowercase().as_str() {
-            "m" | "mi" | "mib" if !digits.is_empty() => Err(Misfit::hint(format!("write `{digits}MiB`"))),
-            "g" | "gi" | "gib" if !digits.is_empty() => Err(Misfit::hint(format!("write `{digits}GiB`"))),
+            "m" | "mi" | "mib" if !digits.is_empty() => {
+                Err(Misfit::hint(format!("write `{digits}MiB`")))
+            }
+            "g" | "gi" | "gib" if !digits.is_empty() => {
+                Err(Misfit::hint(format!("write `{digits}GiB`")))
+            }
             _ => Err(Misfit::default()),
         }
     }
@@ -182,9 +205,13 @@ impl Cpu {
 impl FromText for Cpu {
     const WHAT: &'static str = "a number of processors from 0.001 to 1024";
     const HOW: &'static str = "write `2`, `0.5` or `500m`";
+    const PATTERN: Option<&'static str> = Some(r"^\d{1,7}(\.\d{1,3}|m)?$");
+    const NUMERIC: bool = true;
 
     fn from_text(text: &str) -> Result<Self, Misfit> {
-        let digits = |text: &str| !text.is_empty() && text.len() <= 7 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = |text: &str| {
+            !text.is_empty() && text.len() <= 7 && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
         let thousandths = if let Some(milli) = text.strip_suffix('m') {
             digits(milli).then(|| milli.parse::<u32>().ok()).flatten()
         } else {
@@ -220,15 +247,14 @@ impl Deref for Period {
 }
 
 impl FromText for Period {
-    const WHAT: &'static str = "a duration longer than nothing and of at most a year";
+    const WHAT: &'static str = "a duration";
     const HOW: &'static str = SignedDuration::HOW;
     const PATTERN: Option<&'static str> = SignedDuration::PATTERN;
 
     fn from_text(text: &str) -> Result<Self, Misfit> {
-        match duration(text) {
-            Some(duration) if duration.is_positive() => Ok(Self(duration)),
-            Some(_) => Err(Misfit::hint("make it at least `1ms`")),
-            None => SignedDuration::from_text(text).map(Self),
+        match SignedDuration::from_text(text)? {
+            duration if duration.is_zero() => Err(Misfit::hint("make it at least `1ms`")),
+            duration => Ok(Self(duration)),
         }
     }
 }
@@ -253,7 +279,11 @@ impl FromText for Clock {
             return Ok(Self(minutes));
         }
         let padded = format!("0{text}");
-        Err(if clock(&padded).is_some() { Misfit::hint(format!("write `{padded}`")) } else { Misfit::default() })
+        Err(if clock(&padded).is_some() {
+            Misfit::hint(format!("write `{padded}`"))
+        } else {
+            Misfit::default()
+        })
     }
 }
 
@@ -286,7 +316,9 @@ impl FromText for Zone {
             return Ok(Self { name, zone });
         }
         let names: Vec<String> = database.available().map(|name| name.to_string()).collect();
-        let city = |name: &&String| name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(text));
+        let city = |name: &&String| {
+            name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(text))
+        };
         let meant = names.iter().find(city).map(String::as_str);
         match meant.or_else(|| nearest(text, names.iter().map(String::as_str))) {
             Some(name) => Err(Misfit::hint(format!("did you mean `{name}`?"))),
@@ -310,15 +342,36 @@ mod tests {
 
     #[test]
     fn words_are_checked() {
-        reads::<Party>(&["team-shop", "@acme/shop", "a@b.example"], &["", "@", "a b", "a@b", "a@@b.c", "-x", "a@.b", "a@b."]);
-        reads::<Url>(&["https://a.example/x?y#z", "http://localhost:1"], &["", "a.example", "https://", "https:///x", "https://a b", "ftp://a"]);
-        reads::<HttpPath>(&["/", "/healthz?deep=1"], &["", "healthz", "/a b", "/\u{e9}", "http://x/"]);
-        reads::<Host>(&["shop.example.com", "*.example.com", "localhost"], &["", "Shop.example.com", "https://a", "a:80", "a..b", "-a", "a-", "*"]);
-        reads::<RepositoryPath>(&["dist/", "a/b", "..a", "."], &["", "/", "/dist", "../x", "a/../b", "a//b", "a\\b"]);
+        reads::<Party>(
+            &["team-shop", "@acme/shop", "a@b.example"],
+            &["", "@", "a b", "a@b", "a@@b.c", "-x", "a@.b", "a@b."],
+        );
+        reads::<Url>(
+            &["https://a.example/x?y#z", "http://localhost:1"],
+            &["", "a.example", "https://", "https:///x", "https://a b", "ftp://a"],
+        );
+        reads::<HttpPath>(
+            &["/", "/healthz?deep=1"],
+            &["", "healthz", "/a b", "/\u{e9}", "http://x/"],
+        );
+        reads::<Host>(
+            &["shop.example.com", "*.example.com", "localhost"],
+            &["", "Shop.example.com", "https://a", "a:80", "a..b", "-a", "a-", "*"],
+        );
+        reads::<RepositoryPath>(
+            &["dist/", "a/b", "..a", "."],
+            &["", "/", "/dist", "../x", "a/../b", "a//b", "a\\b"],
+        );
         reads::<Memory>(&["512MiB", "1 GB"], &["", "512", "512M", "0MiB", "1KiB", "-1GB"]);
-        reads::<Cpu>(&["2", "0.5", "500m", "0.001"], &["", "0", "0m", "-1", "1.2345", "m", "1e3", "2000", "99999999999"]);
+        reads::<Cpu>(
+            &["2", "0.5", "500m", "0.001"],
+            &["", "0", "0m", "-1", "1.2345", "m", "1e3", "2000", "99999999999"],
+        );
         reads::<Period>(&["1ms", "1h30m"], &["0s", "", "1", "9999d"]);
-        reads::<Zone>(&["UTC", "Europe/Zurich", "europe/zurich"], &["", "Zurich", "Europe/Züri", "Mars/Olympus"]);
+        reads::<Zone>(
+            &["UTC", "Europe/Zurich", "europe/zurich"],
+            &["", "Zurich", "Europe/Züri", "Mars/Olympus"],
+        );
     }
 
     #[test]
@@ -326,6 +379,9 @@ mod tests {
         let hint = |text: &str| Zone::from_text(text).err().and_then(|misfit| misfit.hint);
         assert_eq!(hint("zurich").as_deref(), Some("did you mean `Europe/Zurich`?"));
         assert_eq!(hint("Europe/Zürich").as_deref(), Some("did you mean `Europe/Zurich`?"));
-        assert_eq!(Zone::from_text("europe/zurich").map(|zone| zone.name().to_owned()), Ok("Europe/Zurich".to_owned()));
+        assert_eq!(
+            Zone::from_text("europe/zurich").map(|zone| zone.name().to_owned()),
+            Ok("Europe/Zurich".to_owned())
+        );
     }
 }

@@ -92,6 +92,8 @@ pub struct Spanned<T> {
 }
 
 impl<T: Shape> Shape for Spanned<T> {
+    const KEYED: bool = T::KEYED;
+
     fn decode(node: &Node, cx: &mut Decode) -> Option<Self> {
         T::decode(node, cx).map(|value| Self { value, span: node.span })
     }
@@ -163,7 +165,8 @@ impl<K: FromText, V: Shape> Shape for Map<K, V> {
             let key = match K::from_text(&entry.key.text) {
                 Ok(key) => Some(key),
                 Err(misfit) => {
-                    let message = format!("the key {} must be {}", quoted(&entry.key.text), K::WHAT);
+                    let message =
+                        format!("the key {} must be {}", quoted(&entry.key.text), K::WHAT);
                     let finding = Finding::error("wrong-key", message, entry.key.span)
                         .label(format!("not {}", K::WHAT));
                     cx.report(Finding { hint: misfit.hint.or(Some(K::HOW.to_owned())), ..finding });

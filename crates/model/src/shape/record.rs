@@ -104,25 +104,33 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes one key. A default that is a mapping also fills in for keys missing within.
-    pub fn field<T: Shape>(&mut self, key: &'static str, default: Option<&str>, cx: &mut Decode) -> Option<T> {
-        self.known.push(key);
-        let default = default.map(default_node);
+    pub fn field<T: Shape>(
+        &mut self,
+        key: &'static str,
+        default: Option<&str>,
+        cx: &mut Decode,
+    ) -> Option<T> {
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         let index = self.entries.iter().position(|entry| entry.key.text == key);
         if let Some(index) = index {
             self.taken[index] = true;
         }
         match (index.map(|index| &self.entries[index].value), default) {
-            (Some(value), Some(default)) if value.is_null() => cx.within(key, |cx| T::decode(&default, cx)),
-            (Some(value), Some(default)) if T::KEYED => {
-                let filled = overlay(value, &default);
+            (Some(value), Some(default)) if T::KEYED && !value.is_null() => {
+                let filled = overlay(value, &default_node(default));
                 cx.within(key, |cx| T::decode(&filled, cx))
             }
-            (Some(value), _) => cx.within(key, |cx| T::decode(value, cx)),
-            (None, Some(default)) => cx.within(key, |cx| T::decode(&default, cx)),
-            (None, None) => T::absent().or_else(|| {
+            (Some(value), default) if default.is_none() || !value.is_null() => {
+                cx.within(key, |cx| T::decode(value, cx))
+            }
+            (_, Some(default)) => cx.within(key, |cx| T::decode(&default_node(default), cx)),
+            (_, None) => T::absent().or_else(|| {
                 let message = format!("{} lacks the key `{key}`", cx.here());
                 cx.report(
-                    Finding::error("missing-key", message, self.span).label(format!("`{key}` is missing here")),
+                    Finding::error("missing-key", message, self.span)
+                        .label(format!("`{key}` is missing here")),
                 );
                 None
             }),
@@ -139,7 +147,12 @@ impl<'a> Fields<'a> {
 }
 
 /// Which one of several keys is there; both none and more than one are reported.
-pub fn choose(fields: &mut Fields<'_>, keys: &[&'static str], cx: &mut Decode) -> Option<&'static str> {
+pub fn choose(
+    fields: &mut Fields<'_>,
+    keys: &[&'static str],
+    cx: &mut Decode,
+) -> Option<&'static str> {
+    fields.known.extend(keys);
     let present: Vec<(usize, &Entry, &'static str)> = fields
         .entries
         .iter()
@@ -152,32 +165,32 @@ pub fn choose(fields: &mut Fields<'_>, keys: &[&'static str], cx: &mut Decode) -
     match present.as_slice() {
         [(.., key)] => Some(key),
         [] => {
-            fields.known.extend(keys);
             // A misspelt key is reported as unknown, and that is enough.
             let misspelt = fields.entries.iter().any(|entry| {
                 crate::source::nearest(&entry.key.text, keys.iter().copied()).is_some()
             });
             if !misspelt {
                 let message = format!("{} needs one of {}", cx.here(), listed(keys, "or"));
-                cx.report(Finding::error("missing-key", message, fields.span).label("none of them is here"));
+                cx.report(
+                    Finding::error("missing-key", message, fields.span)
+                        .label("none of them is here"),
+                );
             }
             None
         }
         [(_, first, _), others @ ..] => {
-            fields.known.extend(keys);
             for (index, ..) in &present {
                 fields.taken[*index] = true;
             }
             for (_, other, _) in others {
-                let message = format!(
-                    "{} can have only one of {}",
-                    cx.here(),
-                    listed(keys, "and"),
-                );
+                let message = format!("{} can have only one of {}", cx.here(), listed(keys, "and"));
                 cx.report(
                     Finding::error("conflicting-keys", message, other.key.span)
                         .label(format!("{} is one too many", quoted(&other.key.text)))
-                        .also(first.key.span, format!("{} is already chosen here", quoted(&first.key.text))),
+                        .also(
+                            first.key.span,
+                            format!("{} is already chosen here", quoted(&first.key.text)),
+                        ),
                 );
             }
             None
@@ -191,13 +204,31 @@ fn overlay(own: &Node, base: &Node) -> Node {
         return own.clone();
     };
     let mut entries = mine.entries.clone();
-    entries.extend(theirs.entries.iter().filter(|entry| mine.get(&entry.key.text).is_none()).cloned());
+    entries
+        .extend(theirs.entries.iter().filter(|entry| mine.get(&entry.key.text).is_none()).cloned());
     Node::new(Value::Mapping(Mapping { entries }), own.span, own.style)
 }
 
 /// Defaults are written in the source as in a file, and read by the same reader.
 pub(super) fn default_node(text: &str) -> Node {
-    yaml::read("", text.as_bytes(), &yaml::Options::default())
+    let mut node = yaml::read("", text.as_bytes(), &yaml::Options::default())
         .root
-        .expect("a default in a shape! is a YAML value")
+        .expect("a default in a shape! is a YAML value");
+    unplace(&mut node);
+    node
+}
+
+/// Takes a node and all in it from its place, which is in no file.
+fn unplace(node: &mut Node) {
+    node.span = Span::default();
+    match &mut node.value {
+        Value::Sequence(items) => items.iter_mut().for_each(unplace),
+        Value::Mapping(mapping) => {
+            for entry in &mut mapping.entries {
+                entry.key.span = Span::default();
+                unplace(&mut entry.value);
+            }
+        }
+        _ => {}
+    }
 }

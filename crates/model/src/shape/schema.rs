@@ -14,12 +14,12 @@ pub struct Schemas {
 
 impl Schemas {
     /// The complete schema of one shape.
-    pub fn document<T: Shape>(title: &str, id: &str) -> Json {
+    pub fn document<T: Shape>(title: &str) -> Json {
         let mut schemas = Self::default();
         let root = T::schema(&mut schemas);
         let mut document = JsonMap::new();
-        document.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
-        document.insert("$id".to_owned(), json!(id));
+        document
+            .insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
         document.insert("title".to_owned(), json!(title));
         if let Json::Object(root) = root {
             document.extend(root);
@@ -32,7 +32,10 @@ impl Schemas {
     pub fn named(&mut self, name: &str, make: impl FnOnce(&mut Self) -> Json) -> Json {
         if !self.definitions.contains_key(name) {
             self.definitions.insert(name.to_owned(), Json::Null);
-            let definition = make(self);
+            let mut definition = json!({ "title": name });
+            if let (Json::Object(definition), Json::Object(made)) = (&mut definition, make(self)) {
+                definition.extend(made);
+            }
             self.definitions.insert(name.to_owned(), definition);
         }
         json!({ "$ref": format!("#/$defs/{name}") })
@@ -49,7 +52,13 @@ pub struct ObjectSchema {
 }
 
 impl ObjectSchema {
-    pub fn field<T: Shape>(&mut self, key: &'static str, doc: &[&str], default: Option<&str>, schemas: &mut Schemas) {
+    pub fn field<T: Shape>(
+        &mut self,
+        key: &'static str,
+        doc: &[&str],
+        default: Option<&str>,
+        schemas: &mut Schemas,
+    ) {
         let mut schema = T::schema(schemas);
         schema["description"] = description(doc).into();
         if let Some(default) = default {
@@ -64,7 +73,12 @@ impl ObjectSchema {
     }
 
     /// A key of which exactly one must be there.
-    pub fn alternative<T: Shape>(&mut self, key: &'static str, doc: &[&str], schemas: &mut Schemas) {
+    pub fn alternative<T: Shape>(
+        &mut self,
+        key: &'static str,
+        doc: &[&str],
+        schemas: &mut Schemas,
+    ) {
         let mut schema = T::schema(schemas);
         schema["description"] = description(doc).into();
         self.alternatives.push(vec![key]);
@@ -99,7 +113,8 @@ impl ObjectSchema {
             schema.insert("required".to_owned(), json!(self.required));
         }
         if !self.alternatives.is_empty() {
-            let one: Vec<Json> = self.alternatives.iter().map(|keys| json!({ "required": keys })).collect();
+            let one: Vec<Json> =
+                self.alternatives.iter().map(|keys| json!({ "required": keys })).collect();
             schema.insert("oneOf".to_owned(), json!(one));
         }
         schema.insert("additionalProperties".to_owned(), json!(false));
@@ -145,8 +160,10 @@ fn to_json(node: &Node) -> Json {
         Value::Float(value) => json!(value),
         Value::String(text) => json!(text),
         Value::Sequence(items) => items.iter().map(to_json).collect(),
-        Value::Mapping(mapping) => {
-            mapping.entries.iter().map(|entry| (entry.key.text.clone(), to_json(&entry.value))).collect()
-        }
+        Value::Mapping(mapping) => mapping
+            .entries
+            .iter()
+            .map(|entry| (entry.key.text.clone(), to_json(&entry.value)))
+            .collect(),
     }
 }

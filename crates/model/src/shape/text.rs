@@ -15,6 +15,8 @@ pub trait FromText: Sized {
     /// How to write it: "a number and a unit, as in `30s`".
     const HOW: &'static str;
     const PATTERN: Option<&'static str> = None;
+    /// Whether it may be written as a number.
+    const NUMERIC: bool = false;
 
     fn from_text(text: &str) -> Result<Self, Misfit>;
 }
@@ -34,10 +36,12 @@ impl Misfit {
 impl<T: FromText> Shape for T {
     fn decode(node: &Node, cx: &mut Decode) -> Option<Self> {
         let misfit = match (&node.value, node.text()) {
-            (Value::String(_) | Value::Int(_) | Value::Float(_), Some(text)) => match T::from_text(text) {
-                Ok(value) => return Some(value),
-                Err(misfit) => misfit,
-            },
+            (Value::String(_) | Value::Int(_) | Value::Float(_), Some(text)) => {
+                match T::from_text(text) {
+                    Ok(value) => return Some(value),
+                    Err(misfit) => misfit,
+                }
+            }
             _ => Misfit::default(),
         };
         cx.expected(T::WHAT, node, Some(misfit.hint.unwrap_or_else(|| T::HOW.to_owned())));
@@ -45,10 +49,15 @@ impl<T: FromText> Shape for T {
     }
 
     fn schema(_: &mut Schemas) -> Json {
-        match T::PATTERN {
-            Some(pattern) => json!({ "type": "string", "pattern": pattern }),
-            None => json!({ "type": "string" }),
+        let mut schema = if T::NUMERIC {
+            json!({ "type": ["string", "number"] })
+        } else {
+            json!({ "type": "string" })
+        };
+        if let Some(pattern) = T::PATTERN {
+            schema["pattern"] = pattern.into();
         }
+        schema
     }
 }
 
@@ -97,23 +106,26 @@ impl FromText for EnvironmentName {
 }
 
 impl FromText for SignedDuration {
-    const WHAT: &'static str = "a duration of at most a year";
-    const HOW: &'static str = "write numbers with their units, the largest first: `500ms`, `30s`, `1h30m`, `7d`";
+    const WHAT: &'static str = "a duration";
+    const HOW: &'static str =
+        "write numbers with their units, the largest first: `500ms`, `30s`, `1h30m`, `7d`";
     const PATTERN: Option<&'static str> = Some(r"^(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$");
 
     fn from_text(text: &str) -> Result<Self, Misfit> {
-        if let Some(duration) = duration(text) {
-            return Ok(duration);
-        }
-        match text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
-            true => Err(Misfit::hint(format!("add the unit: `{text}s` or `{text}m`"))),
-            false => Err(Misfit::default()),
+        // Beyond a year it is a slip, and no plan accepts it.
+        match duration(text) {
+            Some(duration) if duration <= SignedDuration::from_hours(24 * 366) => Ok(duration),
+            Some(_) => Err(Misfit::hint("make it at most a year, `365d`")),
+            None if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Err(Misfit::hint(format!("add the unit: `{text}s` or `{text}m`")))
+            }
+            None => Err(Misfit::default()),
         }
     }
 }
 
 /// Reads `1h30m`: days, hours, minutes, seconds and milliseconds in this order, each at most once.
-pub fn duration(text: &str) -> Option<SignedDuration> {
+fn duration(text: &str) -> Option<SignedDuration> {
     const UNITS: [(&str, u64); 5] =
         [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
     let mut rest = text;
@@ -128,9 +140,10 @@ pub fn duration(text: &str) -> Option<SignedDuration> {
         millis = millis.checked_add(amount.checked_mul(*factor)?)?;
         rest = &rest[letters..];
     }
-    let duration = SignedDuration::from_millis(i64::try_from(millis).ok()?);
-    // Beyond a year it is a slip, and no plan accepts it.
-    (!text.is_empty() && duration <= SignedDuration::from_hours(24 * 366)).then_some(duration)
+    if text.is_empty() {
+        return None;
+    }
+    i64::try_from(millis).ok().map(SignedDuration::from_millis)
 }
 
 /// A share of the whole, to a hundredth of a percent.
@@ -140,10 +153,15 @@ impl FromText for Weight {
     const PATTERN: Option<&'static str> = Some(r"^(100(\.0{1,2})?|\d{1,2}(\.\d{1,2})?) ?%$");
 
     fn from_text(text: &str) -> Result<Self, Misfit> {
-        let number = text.strip_suffix('%').map(|number| number.strip_suffix(' ').unwrap_or(number));
+        let number =
+            text.strip_suffix('%').map(|number| number.strip_suffix(' ').unwrap_or(number));
         let Some(number) = number else {
             let bare = hundredths(text).is_some();
-            return Err(if bare { Misfit::hint(format!("write `{text}%`")) } else { Misfit::default() });
+            return Err(if bare {
+                Misfit::hint(format!("write `{text}%`"))
+            } else {
+                Misfit::default()
+            });
         };
         hundredths(number).and_then(Self::from_hundredths).ok_or_else(Misfit::default)
     }
@@ -207,18 +225,39 @@ mod tests {
         ] {
             assert_eq!(seconds(text), Some(millis), "{text}");
         }
-        for text in ["", "10", "m", "-1s", "1.5h", "1s1m", "1m1m", "1 m", "1M", "99999999999999999999s", "9999999d", "1s "] {
+        for text in [
+            "",
+            "10",
+            "m",
+            "-1s",
+            "1.5h",
+            "1s1m",
+            "1m1m",
+            "1 m",
+            "1M",
+            "99999999999999999999s",
+            "18446744073709551615ms",
+            "1s ",
+        ] {
             assert_eq!(seconds(text), None, "{text}");
         }
+        let hint = |text| SignedDuration::from_text(text).unwrap_err().hint;
+        assert_eq!(hint("10").as_deref(), Some("add the unit: `10s` or `10m`"));
+        assert_eq!(hint("367d").as_deref(), Some("make it at most a year, `365d`"));
+        assert_eq!(hint("soon"), None);
     }
 
     #[test]
     fn shares() {
         let read = |text| Weight::from_text(text).ok().map(Weight::hundredths);
-        for (text, hundredths) in [("25%", 2500), ("12.5 %", 1250), ("0.01%", 1), ("100%", 10_000), ("0%", 0)] {
+        for (text, hundredths) in
+            [("25%", 2500), ("12.5 %", 1250), ("0.01%", 1), ("100%", 10_000), ("0%", 0)]
+        {
             assert_eq!(read(text), Some(hundredths), "{text}");
         }
-        for text in ["25", "100.01%", "101%", "-1%", "1e1%", "%", "1.%", ".5%", "1.234%", "65536%", "1  %"] {
+        for text in
+            ["25", "100.01%", "101%", "-1%", "1e1%", "%", "1.%", ".5%", "1.234%", "65536%", "1  %"]
+        {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -70,7 +70,8 @@ impl Page {
         let at = source.position(finding.span.start);
         self.out.push_str(&" ".repeat(self.gutter));
         self.painted(MARGIN, "-->");
-        self.out.push_str(&format!(" {}:{}:{}\n", visible(source.name()), at.line, at.column));
+        let (name, line, column) = (visible(source.name()), at.line, at.column);
+        self.out.extend([" ", &name, ":", &line.to_string(), ":", &column.to_string(), "\n"]);
     }
 
     fn excerpt(&mut self, finding: &Finding, source: &Source, marks: &[Mark]) {
@@ -116,7 +117,8 @@ impl Page {
     }
 
     fn underline(&mut self, severity: Severity, mark: &Mark, indent: usize, width: usize) {
-        let (color, stroke) = if mark.main { (severity_color(severity), "^") } else { (MARGIN, "-") };
+        let (color, stroke) =
+            if mark.main { (severity_color(severity), "^") } else { (MARGIN, "-") };
         let label = if mark.label.is_empty() { String::new() } else { format!(" {}", mark.label) };
         self.out.push_str(&" ".repeat(self.gutter));
         self.painted(MARGIN, " |");
@@ -147,15 +149,13 @@ impl Page {
         self.painted(MARGIN, " =");
         self.out.push(' ');
         self.painted(BOLD, kind);
-        self.out.push_str(&format!(": {}\n", visible(text)));
+        self.out.extend([": ", &visible(text), "\n"]);
     }
 
     fn painted(&mut self, color: &str, text: &str) {
         match self.paint {
             Paint::Plain => self.out.push_str(text),
-            Paint::Ansi => {
-                self.out.push_str(&format!("\u{1b}[{color}m{text}\u{1b}[0m"));
-            }
+            Paint::Ansi => self.out.extend(["\u{1b}[", color, "m", text, "\u{1b}[0m"]),
         }
     }
 }
@@ -211,7 +211,11 @@ impl Window {
             }
             end = start + at + c.len_utf8();
         }
-        Self { span: Span::new(start, end), cut_before: start > line.start, cut_after: end < line.end }
+        Self {
+            span: Span::new(start, end),
+            cut_before: start > line.start,
+            cut_after: end < line.end,
+        }
     }
 
     fn holds(self, mark: Span) -> bool {
@@ -310,7 +314,8 @@ mod tests {
 
     fn over(text: &str, token: &str) -> Finding {
         let start = text.find(token).unwrap();
-        Finding::error("some-code", "something is wrong", Span::new(start, start + token.len())).label("here")
+        Finding::error("some-code", "something is wrong", Span::new(start, start + token.len()))
+            .label("here")
     }
 
     #[test]
@@ -329,7 +334,8 @@ mod tests {
 
     #[test]
     fn the_end_of_the_file_and_an_empty_file_have_a_place() {
-        let end = Finding::error("cut-short", "the file ends too early", Span::at(99)).label("here");
+        let end =
+            Finding::error("cut-short", "the file ends too early", Span::at(99)).label("here");
         insta::assert_snapshot!(plain("a: [1,\n  2", &end));
         insta::assert_snapshot!(plain("a: [1,\n", &end));
         insta::assert_snapshot!(plain("", &end));

@@ -9,8 +9,13 @@ use super::{Entry, Key, Limits, Mapping, Node, Options, Style, Value, scalar};
 use crate::source::{Finding, Span, quoted};
 
 /// Findings that leave a usable document go to `findings`, others end the reading.
-pub(super) fn build(steps: &[Step], options: &Options, findings: &mut Vec<Finding>) -> Result<Node, Box<Finding>> {
-    let mut builder = Builder { options, findings, open: Vec::new(), root: None, nodes: 0, text: 0 };
+pub(super) fn build(
+    steps: &[Step],
+    options: &Options,
+    findings: &mut Vec<Finding>,
+) -> Result<Node, Box<Finding>> {
+    let mut builder =
+        Builder { options, findings, open: Vec::new(), root: None, nodes: 0, text: 0 };
     let mut ranges = vec![(0, steps.len())];
     // An alias shows as the place of what it stands for.
     let mut shown_at: Option<Span> = None;
@@ -40,7 +45,9 @@ pub(super) fn build(steps: &[Step], options: &Options, findings: &mut Vec<Findin
             Step::Close { span } => builder.close(*span),
         }
     }
-    builder.root.ok_or_else(|| Box::new(Finding::error("empty-file", "the file is empty", Span::default())))
+    builder
+        .root
+        .ok_or_else(|| Box::new(Finding::error("empty-file", "the file is empty", Span::default())))
 }
 
 struct Builder<'a> {
@@ -82,19 +89,32 @@ impl Builder<'_> {
             return Err(Box::new(too_many_nodes(limits, span)));
         }
         if self.text > limits.text {
-            let message = format!("the file holds more than {} bytes of text once its aliases are expanded", limits.text);
-            return Err(Box::new(Finding::error("too-much-text", message, span).label("the limit is reached here")));
+            let message = format!(
+                "the file holds more than {} bytes of text once its aliases are expanded",
+                limits.text
+            );
+            return Err(Box::new(
+                Finding::error("too-much-text", message, span).label("the limit is reached here"),
+            ));
         }
         Ok(())
     }
 
-    fn open(&mut self, kind: Kind, style: Style, span: Span, alias: Option<Span>) -> Result<(), Box<Finding>> {
+    fn open(
+        &mut self,
+        kind: Kind,
+        style: Style,
+        span: Span,
+        alias: Option<Span>,
+    ) -> Result<(), Box<Finding>> {
         if self.open.len() >= self.options.limits.depth {
             return Err(Box::new(too_deep(&self.options.limits, alias.unwrap_or(span))));
         }
         let content = match kind {
             Kind::Sequence => Content::Sequence(Vec::new()),
-            Kind::Mapping => Content::Mapping { entries: Vec::new(), merged: Vec::new(), key: None },
+            Kind::Mapping => {
+                Content::Mapping { entries: Vec::new(), merged: Vec::new(), key: None }
+            }
         };
         self.open.push(Open { style, span, alias, content });
         Ok(())
@@ -126,7 +146,7 @@ impl Builder<'_> {
         match &mut parent.content {
             Content::Sequence(items) => items.push(node),
             Content::Mapping { entries, merged, key } => match key.take() {
-                None => *key = Some(held_key(node, self.options, self.findings)),
+                None => *key = Some(held_key(&node, self.options, self.findings)),
                 Some(HeldKey::Text(key)) => {
                     // A value that is not there has no place of its own.
                     if node.span.is_empty() && node.is_null() {
@@ -172,14 +192,15 @@ impl Builder<'_> {
                 entries.extend(mapping.entries);
             } else {
                 let message = "`<<` merges a mapping or a list of mappings";
-                self.findings.push(Finding::error("merge-key", message, span).label("this is neither"));
+                self.findings
+                    .push(Finding::error("merge-key", message, span).label("this is neither"));
             }
         }
         entries
     }
 }
 
-fn held_key(node: Node, options: &Options, findings: &mut Vec<Finding>) -> HeldKey {
+fn held_key(node: &Node, options: &Options, findings: &mut Vec<Finding>) -> HeldKey {
     let text = match node.text() {
         Some("<<") if node.style == Style::Plain && options.merge_keys => return HeldKey::Merge,
         Some("<<") if node.style == Style::Plain => {
@@ -201,20 +222,32 @@ fn held_key(node: Node, options: &Options, findings: &mut Vec<Finding>) -> HeldK
         }
     };
     if text.is_empty() && node.is_null() {
-        findings.push(Finding::error("empty-key", "a key is missing", node.span).label("nothing before this `:`"));
+        findings.push(
+            Finding::error("empty-key", "a key is missing", node.span)
+                .label("nothing before this `:`"),
+        );
         return HeldKey::Refused;
     }
     HeldKey::Text(Key { text: text.to_owned(), span: node.span })
 }
 
 fn duplicate(key: &Key, first: Span) -> Finding {
-    Finding::error("duplicate-key", format!("the key {} is defined twice", quoted(&key.text)), key.span)
-        .label("defined again here")
-        .also(first, "first defined here")
-        .hint("remove one of the two")
+    Finding::error(
+        "duplicate-key",
+        format!("the key {} is defined twice", quoted(&key.text)),
+        key.span,
+    )
+    .label("defined again here")
+    .also(first, "first defined here")
+    .hint("remove one of the two")
 }
 
-fn scalar_node(text: &str, style: Style, tag: Option<CoreTag>, span: Span) -> Result<Node, Box<Finding>> {
+fn scalar_node(
+    text: &str,
+    style: Style,
+    tag: Option<CoreTag>,
+    span: Span,
+) -> Result<Node, Box<Finding>> {
     let value = match tag {
         None if style == Style::Plain => scalar::resolve(text),
         None | Some(CoreTag::Text) => Value::String(text.to_owned()),
@@ -237,5 +270,7 @@ fn tagged(text: &str, tag: CoreTag) -> Option<Value> {
 
 fn unfit(text: &str, span: Span) -> Finding {
     let message = format!("{} is not what its tag says", quoted(text));
-    Finding::error("unknown-tag", message, span).label("does not fit its tag").hint("remove the tag")
+    Finding::error("unknown-tag", message, span)
+        .label("does not fit its tag")
+        .hint("remove the tag")
 }

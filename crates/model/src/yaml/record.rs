@@ -40,11 +40,14 @@ pub(super) fn record<'a>(text: &'a str, limits: &Limits) -> Result<Vec<Step<'a>>
         flow_nesting_limit: limits.depth,
         block_nesting_limit: limits.depth,
     };
-    let mut recorder = Recorder { source: text, limits, steps: Vec::new(), anchors: Vec::new(), open: Vec::new() };
+    let mut recorder =
+        Recorder { source: text, limits, steps: Vec::new(), anchors: Vec::new(), open: Vec::new() };
     let mut document: Option<Span> = None;
     for event in Parser::new_from_str_with_options(text, options) {
-        let (event, place) = event.map_err(|error| Box::new(syntax::finding(text, &error, limits)))?;
-        let span = place.byte_range().map_or(Span::default(), |bytes| Span::new(bytes.start, bytes.end));
+        let (event, place) =
+            event.map_err(|error| Box::new(syntax::finding(text, &error, limits)))?;
+        let span =
+            place.byte_range().map_or(Span::default(), |bytes| Span::new(bytes.start, bytes.end));
         if let Event::DocumentStart(..) = event {
             if let Some(first) = document {
                 return Err(Box::new(second_document(first, span)));
@@ -63,7 +66,8 @@ pub(super) fn record<'a>(text: &'a str, limits: &Limits) -> Result<Vec<Step<'a>>
 }
 
 fn empty(text: &str) -> Box<Finding> {
-    let message = if text.trim().is_empty() { "the file is empty" } else { "the file holds no value" };
+    let message =
+        if text.trim().is_empty() { "the file is empty" } else { "the file holds no value" };
     Box::new(Finding::error("empty-file", message, Span::default()))
 }
 
@@ -109,7 +113,9 @@ impl<'a> Recorder<'a, '_> {
                 self.complete(anchor);
             }
             Event::Alias(number) => self.alias(number, span)?,
-            Event::UnresolvedAlias(name) => return Err(Box::new(syntax::unknown_alias(&name, span))),
+            Event::UnresolvedAlias(name) => {
+                return Err(Box::new(syntax::unknown_alias(&name, span)));
+            }
             _ => {}
         }
         if self.steps.len() / 2 > self.limits.nodes {
@@ -130,7 +136,13 @@ impl<'a> Recorder<'a, '_> {
         }
     }
 
-    fn open(&mut self, kind: Kind, style: StructureStyle, anchor: usize, span: Span) -> Result<(), Box<Finding>> {
+    fn open(
+        &mut self,
+        kind: Kind,
+        style: StructureStyle,
+        anchor: usize,
+        span: Span,
+    ) -> Result<(), Box<Finding>> {
         if self.open.len() >= self.limits.depth {
             return Err(Box::new(too_deep(self.limits, span)));
         }
@@ -194,7 +206,8 @@ pub(super) fn too_deep(limits: &Limits, span: Span) -> Finding {
 }
 
 pub(super) fn too_many_nodes(limits: &Limits, span: Span) -> Finding {
-    let message = format!("the file holds more than {} values once its aliases are expanded", limits.nodes);
+    let message =
+        format!("the file holds more than {} values once its aliases are expanded", limits.nodes);
     Finding::error("too-many-values", message, span).label("the limit is reached here")
 }
 
@@ -233,5 +246,7 @@ fn collection_tag(tag: Option<&Tag>, core: &str, span: Span) -> Result<(), Box<F
 
 fn unknown_tag(tag: &Tag, span: Span) -> Finding {
     let message = format!("the tag {} has no meaning here", crate::source::quoted(&tag.original()));
-    Finding::error("unknown-tag", message, span).label("the tag belongs to this value").hint("remove the tag")
+    Finding::error("unknown-tag", message, span)
+        .label("the tag belongs to this value")
+        .hint("remove the tag")
 }

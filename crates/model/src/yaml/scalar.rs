@@ -36,7 +36,8 @@ fn number(text: &str) -> Option<Value> {
 
 fn radix(digits: &str, radix: u32) -> Option<Value> {
     let fits = !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix));
-    let value = || i64::from_str_radix(digits, radix).map_or(Value::Float(f64::INFINITY), Value::Int);
+    let value =
+        || i64::from_str_radix(digits, radix).map_or(Value::Float(f64::INFINITY), Value::Int);
     fits.then(value)
 }
 
@@ -52,7 +53,8 @@ fn is_decimal(text: &str) -> bool {
         (whole, "") => all_digits(whole),
         (whole, part) => all_digits(whole) && all_digits(part),
     };
-    let exponent_fits = exponent.is_none_or(|e| all_digits(e.strip_prefix(['-', '+']).unwrap_or(e)));
+    let exponent_fits =
+        exponent.is_none_or(|e| all_digits(e.strip_prefix(['-', '+']).unwrap_or(e)));
     mantissa_fits && exponent_fits
 }
 

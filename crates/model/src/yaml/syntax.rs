@@ -36,7 +36,9 @@ fn token(text: &str, at: usize) -> Span {
     let ends = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}');
     match rest.chars().next() {
         None => Span::at(at),
-        Some(first) if ends(first) || matches!(first, '"' | '\'') => Span::new(at, at + first.len_utf8()),
+        Some(first) if ends(first) || matches!(first, '"' | '\'') => {
+            Span::new(at, at + first.len_utf8())
+        }
         Some(_) => Span::new(at, at + rest.find(ends).unwrap_or(rest.len())),
     }
 }
@@ -73,11 +75,13 @@ fn may_come_of_a_tab(kind: &ErrorKind) -> bool {
 /// Message, label and hint.
 fn words(kind: &ErrorKind) -> (String, &'static str, &'static str) {
     use ErrorKind as E;
-    const BRACKETS: &str = "separate items with `,` and close what was opened; a text with brackets needs quotes";
+    const BRACKETS: &str =
+        "separate items with `,` and close what was opened; a text with brackets needs quotes";
     const COLUMN: &str = "keys of one mapping begin in the same column, a key ends in `: ` with its space, \
                           and a text that holds `: ` needs quotes";
     const LIST: &str = "items of one list begin with `- ` in the same column";
-    const ESCAPE: &str = "in double quotes a backslash begins an escape: write `\\\\`, or use single quotes";
+    const ESCAPE: &str =
+        "in double quotes a backslash begins an escape: write `\\\\`, or use single quotes";
     let (message, label, hint) = match kind {
         E::MismatchedFlowCollectionEnd { open, close } => {
             return (format!("`{open}` is closed by `{close}`"), "does not fit", BRACKETS);
@@ -93,8 +97,12 @@ fn words(kind: &ErrorKind) -> (String, &'static str, &'static str) {
         | E::UnexpectedEofFlowMapping
         | E::UnexpectedEofImplicitFlowMapping
         | E::ExpectedFlowMappingSeparator
-        | E::ExpectedFlowSequenceSeparator => ("a list or mapping in brackets breaks off", "unexpected here", BRACKETS),
-        E::MisplacedFlowCollectionEnd => ("a closing bracket that nothing opened", "not opened before", BRACKETS),
+        | E::ExpectedFlowSequenceSeparator => {
+            ("a list or mapping in brackets breaks off", "unexpected here", BRACKETS)
+        }
+        E::MisplacedFlowCollectionEnd => {
+            ("a closing bracket that nothing opened", "not opened before", BRACKETS)
+        }
         E::UnexpectedEof | E::UnexpectedEofBlockSequence | E::UnexpectedEofBlockMapping => {
             ("the file ends in the middle of a value", "the end", "")
         }
@@ -108,9 +116,11 @@ fn words(kind: &ErrorKind) -> (String, &'static str, &'static str) {
         | E::MissingLowSurrogate
         | E::UnpairedLowSurrogate
         | E::InvalidUnicodeEscape => ("an escape that YAML does not know", "in this text", ESCAPE),
-        E::InvalidTrailingSingleQuotedScalar | E::InvalidTrailingDoubleQuotedScalar => {
-            ("something follows a closing quote", "unexpected here", "put the whole value in quotes")
-        }
+        E::InvalidTrailingSingleQuotedScalar | E::InvalidTrailingDoubleQuotedScalar => (
+            "something follows a closing quote",
+            "unexpected here",
+            "put the whole value in quotes",
+        ),
         E::MappingValueNotAllowed | E::MappingKeyNotAllowed | E::InvalidColonPlacement => {
             ("a key is not allowed here", "unexpected `:`", COLUMN)
         }
@@ -125,24 +135,35 @@ fn words(kind: &ErrorKind) -> (String, &'static str, &'static str) {
             "still within the quotes",
             "close the quote where the text ends, or indent the lines that belong to it",
         ),
-        E::InvalidBlockScalarIndent | E::ZeroBlockScalarIndent | E::InvalidBlockScalarHeader => {
-            ("a text block is not formed well", "unexpected here", "begin the text on the next line, indented by spaces")
-        }
+        E::InvalidBlockScalarIndent | E::ZeroBlockScalarIndent | E::InvalidBlockScalarHeader => (
+            "a text block is not formed well",
+            "unexpected here",
+            "begin the text on the next line, indented by spaces",
+        ),
         E::BlockSequenceEntryNotAllowed => ("a list item is out of place", "unexpected here", LIST),
         E::ExpectedBlockSequenceEntry => ("expected another item of the list", "no item", LIST),
-        E::BlockEntryInFlowCollection => ("`- ` stands within brackets", "unexpected here", BRACKETS),
-        E::InvalidBlockEntryWhitespace
-        | E::PlainScalarStartsWithDashFlowIndicator => ("`-` needs a space after it", "no space after `-`", LIST),
-        E::InvalidMappingValueWhitespace | E::FlowMappingValueAdjacentCollection | E::ExpectedWhitespace => {
-            ("a space is missing", "expected a space here", "")
+        E::BlockEntryInFlowCollection => {
+            ("`- ` stands within brackets", "unexpected here", BRACKETS)
         }
-        E::CommentNotSeparated => ("a comment needs a space before its `#`", "no space before `#`", ""),
-        E::CommentInterceptedScalar => {
-            ("a comment cuts a text that goes on below", "the text ends here", "put the text in quotes or on one line")
+        E::InvalidBlockEntryWhitespace | E::PlainScalarStartsWithDashFlowIndicator => {
+            ("`-` needs a space after it", "no space after `-`", LIST)
         }
-        E::MissingAnchorOrAliasName => {
-            ("`*` or `&` without a name", "an alias or anchor begins here", "put the value in quotes")
+        E::InvalidMappingValueWhitespace
+        | E::FlowMappingValueAdjacentCollection
+        | E::ExpectedWhitespace => ("a space is missing", "expected a space here", ""),
+        E::CommentNotSeparated => {
+            ("a comment needs a space before its `#`", "no space before `#`", "")
         }
+        E::CommentInterceptedScalar => (
+            "a comment cuts a text that goes on below",
+            "the text ends here",
+            "put the text in quotes or on one line",
+        ),
+        E::MissingAnchorOrAliasName => (
+            "`*` or `&` without a name",
+            "an alias or anchor begins here",
+            "put the value in quotes",
+        ),
         E::TabNotAllowed
         | E::TabInBlockIndentation
         | E::TabInIndentation
@@ -155,9 +176,11 @@ fn words(kind: &ErrorKind) -> (String, &'static str, &'static str) {
         | E::InvalidDirectiveTerminator
         | E::ExpectedDocumentStart
         | E::InvalidDocumentEnd
-        | E::MissingDocumentEndBeforeDirective => {
-            ("a document marker or directive is out of place", "unexpected here", "a value that begins with `%` needs quotes")
-        }
+        | E::MissingDocumentEndBeforeDirective => (
+            "a document marker or directive is out of place",
+            "unexpected here",
+            "a value that begins with `%` needs quotes",
+        ),
         _ => ("this is not YAML", "unexpected here", ""),
     };
     (message.to_owned(), label, hint)

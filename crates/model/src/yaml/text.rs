@@ -24,7 +24,10 @@ pub(super) fn decode(name: &str, bytes: &[u8], limits: &Limits) -> Result<Source
             let message = format!("control character U+{:04X}", u32::from(c));
             let finding = Finding::error("control-character", message, span)
                 .label("YAML does not allow this character")
-                .hint(format!("remove it, or write it as \"\\u{:04X}\" in double quotes", u32::from(c)));
+                .hint(format!(
+                    "remove it, or write it as \"\\u{:04X}\" in double quotes",
+                    u32::from(c)
+                ));
             Err((source, Box::new(finding)))
         }
     }
@@ -43,7 +46,8 @@ fn not_utf8(name: &str, bytes: &[u8], at: usize) -> Refusal {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the file looks like UTF-16: save it as UTF-8",
         _ => "save the file as UTF-8",
     };
-    let finding = Finding::error("not-utf-8", message, span).label("not UTF-8 from here").hint(hint);
+    let finding =
+        Finding::error("not-utf-8", message, span).label("not UTF-8 from here").hint(hint);
     (source, Box::new(finding))
 }
 

@@ -62,14 +62,14 @@ impl FakeNode {
             .map_or(Weight::NONE, |share| share.weight)
     }
 
-    /// Everything that is wanted of the node, in one comparable text.
-    pub fn picture(&self) -> String {
+    /// What runs and who has the traffic, in one comparable text.
+    pub fn picture(&self, name: impl Fn(ReleaseId) -> String) -> String {
         let world = self.world();
         let running = world.groups.iter().filter(|(_, running)| running.kept.want > 0);
         let groups =
-            running.map(|(group, running)| format!("{} of {}", running.kept.want, group.release));
+            running.map(|(group, running)| format!("{} of {}", running.kept.want, name(group.release)));
         let shares = world.splits.values().flat_map(|kept| &kept.want);
-        let splits = shares.map(|share| format!("{} to {}", share.weight, share.release));
+        let splits = shares.map(|share| format!("{} to {}", share.weight, name(share.release)));
         groups.chain(splits).collect::<Vec<_>>().join(", ")
     }
 

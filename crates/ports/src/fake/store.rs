@@ -12,8 +12,8 @@ use model::name::Scope;
 
 use crate::BoxFuture;
 use crate::store::{
-    Audit, Change, Claim, Claimed, Commit, CommitError, Committed, Open, Query, Standing, Status,
-    Store, StoreError, Stored,
+    Audit, Change, Claim, Claimed, Commit, CommitError, Committed, Open, Query, Settled, Standing,
+    Status, Store, StoreError, Stored,
 };
 
 #[derive(Debug, Default)]
@@ -158,28 +158,31 @@ impl Tables {
             if let Some(due_at) = row.due_at {
                 self.due.remove(&(due_at, id));
             }
-            if let Some(slot) = row.stored.slot.filter(|_| change.status == Status::Ended) {
+            // Its own slot only: after its end another may have taken the one it had.
+            let kept = change.slot.as_ref().filter(|_| change.status != Status::Ended);
+            if let Some(slot) = row.stored.slot.filter(|slot| Some(slot) != kept)
+                && self.slots.get(&slot) == Some(&id)
+            {
                 self.slots.remove(&slot);
             }
             open = row.stored.open;
         }
-        for settled in &change.settled {
-            if let Some(row) = self.intents.get_mut(&settled.target)
-                && row.generation == settled.generation
+        for Settled { target, generation, upheld } in change.settled {
+            if let Some(row) = self.intents.get_mut(&target)
+                && (row.process, row.generation) == (id, generation)
             {
-                row.upheld = settled.upheld;
+                row.upheld = upheld;
                 row.audited_at = change.now;
+                open.retain(|open: &Open| open.intent.target() != target);
             }
-            open.retain(|open: &Open| open.intent.target() != settled.target);
         }
         let mut generations = Vec::with_capacity(change.intents.len());
         for intent in change.intents {
             let target = intent.target();
             let before = self.intents.get(&target).map(|row| (row.process, row.generation));
             let generation = before.map_or(Generation(1), |(_, generation)| generation.next());
-            // An intent of another process for the same target has lost its meaning.
-            if let Some(row) = before.and_then(|(process, _)| self.processes.get_mut(&process)) {
-                row.stored.open.retain(|open| open.intent.target() != target);
+            if let Some((process, _)) = before {
+                self.supersede(process, &target);
             }
             open.retain(|open| open.intent.target() != target);
             open.push(Open { generation, intent: intent.clone() });
@@ -214,6 +217,23 @@ impl Tables {
         Ok((version, generations))
     }
 
+    /// An intent of another process for the same target has lost its meaning. If it was the last
+    /// that was open, only the process's own time remains, though not before its hold ends.
+    fn supersede(&mut self, process: AnyId, target: &Target) {
+        let Some(row) = self.processes.get_mut(&process) else { return };
+        let open = row.stored.open.len();
+        row.stored.open.retain(|open| open.intent.target() != *target);
+        if row.stored.open.len() == open || !row.stored.open.is_empty() {
+            return;
+        }
+        if let Some(due_at) = row.due_at.take() {
+            self.due.remove(&(due_at, process));
+            let wake_at = row.stored.wake_at.filter(|_| row.stored.status == Status::Active);
+            row.due_at = wake_at.map(|wake_at| wake_at.max(due_at));
+            self.due.extend(row.due_at.map(|due_at| (due_at, process)));
+        }
+    }
+
     fn claim(&mut self, claim: &Claim) -> Claimed {
         if claim.anew {
             self.release(&claim.hold.server, claim.now);
@@ -236,18 +256,22 @@ impl Tables {
     fn release(&mut self, server: &str, now: Timestamp) {
         let held = self.processes.values_mut().filter(|row| row.holder.as_deref() == Some(server));
         for row in held {
-            if let Some(due_at) = row.due_at.replace(now) {
-                self.due.remove(&(due_at, row.stored.id));
-            }
-            self.due.insert((now, row.stored.id));
             row.holder = None;
+            if let Some(due_at) = row.due_at.as_mut() {
+                self.due.remove(&(*due_at, row.stored.id));
+                *due_at = now.min(*due_at);
+                self.due.insert((*due_at, row.stored.id));
+            }
         }
     }
 
     fn audit(&mut self, audit: &Audit) -> Vec<Standing> {
-        let stale = |row: &&mut IntentRow| row.upheld && row.audited_at < audit.not_since;
-        let taken = self.intents.values_mut().filter(stale).take(audit.limit);
-        taken
+        let is_stale = |row: &&mut IntentRow| row.upheld && row.audited_at < audit.not_since;
+        let mut stale: Vec<_> = self.intents.values_mut().filter(is_stale).collect();
+        stale.sort_by_key(|row| row.audited_at);
+        stale
+            .into_iter()
+            .take(audit.limit)
             .map(|row| {
                 row.audited_at = audit.now;
                 let IntentRow { process, generation, ref intent, .. } = *row;
@@ -263,7 +287,7 @@ impl Tables {
         above: Generation,
     ) -> Option<Generation> {
         let row = self.intents.get_mut(target).filter(|row| row.generation == from)?;
-        row.generation = above.next();
+        row.generation = above.max(from).next();
         let owner = self.processes.get_mut(&row.process);
         let open = owner.into_iter().flat_map(|owner| &mut owner.stored.open);
         for open in open.filter(|open| open.intent.target() == *target) {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::help::{self, Row};
 use crate::manifest_file;
-use crate::repository::{Service, Survey};
+use crate::repository::{Listens, Service, Survey};
 use crate::terminal::{Paint, wrap};
 
 pub(super) fn text(survey: &Survey, dir: &Path, width: usize, paint: Paint) -> String {
@@ -35,9 +35,10 @@ fn written(survey: &Survey) -> Vec<Row> {
 }
 
 fn reasons(service: &Service) -> String {
-    match &service.port {
-        Some(port) => format!("{}; port {} ({})", service.because, port.number, port.because),
-        None => service.because.clone(),
+    match &service.listens {
+        Listens::Nowhere => service.because.clone(),
+        Listens::Told { because } => format!("{}; port from PORT ({because})", service.because),
+        Listens::At { port, because } => format!("{}; port {port} ({because})", service.because),
     }
 }
 

@@ -1,0 +1,101 @@
+//! Facts in plain sentences, for the journal's readers.
+
+use crate::fact::{
+    DriftFound, DriftMended, ProcessParked, RolloutEnded, RolloutHastened, RolloutHindered,
+    RolloutPaused, RolloutRetreating, RolloutShifted, RolloutStarted, RolloutStepPassed,
+    RolloutUnsure, What, WordRefused,
+};
+use crate::rollout::{Because, Evidence, Release, Step, Verdict};
+
+impl What {
+    /// The fact as one sentence without its end.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::RolloutStarted(RolloutStarted { release, replaces, instances, steps }) => {
+                let version = &release.version;
+                let steps: Vec<_> = steps.iter().map(step).collect();
+                let replaced = replaces.as_ref().map(|old| format!(" to replace {}", old.version));
+                let replaced = replaced.unwrap_or_default();
+                let instances = count(u64::from(*instances), "instance");
+                format!("{version} sets out{replaced}: {instances}, {}", steps.join(", "))
+            }
+            Self::RolloutShifted(RolloutShifted { weight, .. }) => {
+                format!("{weight} of the traffic is on the new release")
+            }
+            Self::RolloutStepPassed(RolloutStepPassed { weight, evidence, .. }) => {
+                format!("the step at {weight} held: {}", seen(evidence))
+            }
+            Self::RolloutPaused(RolloutPaused { .. }) => "paused; health is still watched".to_owned(),
+            Self::RolloutResumed(_) => "resumed".to_owned(),
+            Self::RolloutHastened(RolloutHastened { from, to }) if to - from > 1 => {
+                "promoted by hand: steps wait for fresh evidence only".to_owned()
+            }
+            Self::RolloutHastened(_) => "the rest of the step's time is skipped".to_owned(),
+            Self::RolloutRetreating(RolloutRetreating { because, .. }) => {
+                format!("traffic goes back: {}", reason(because))
+            }
+            Self::RolloutUnsure(RolloutUnsure { target, why }) => {
+                format!("not known whether {target} is as wanted ({why}); looking")
+            }
+            Self::RolloutHindered(RolloutHindered { target, why }) => {
+                format!("{target} cannot be as wanted: {why}")
+            }
+            Self::RolloutEnded(RolloutEnded { verdict, live, .. }) => {
+                let live = live.as_ref().map_or("nothing", |release: &Release| &release.version);
+                match verdict {
+                    Verdict::Promoted => format!("promoted: {live} is live"),
+                    Verdict::RolledBack => format!("rolled back: {live} is live"),
+                    Verdict::Aborted => format!("aborted: {live} is live"),
+                }
+            }
+            Self::WordRefused(WordRefused { word, why }) => format!("`{word}` was refused: {why}"),
+            Self::ProcessParked(ProcessParked { why }) => format!("set aside: {why}"),
+            Self::ProcessUnparked(_) => "taken up again".to_owned(),
+            Self::DriftFound(DriftFound { target, seen, .. }) => {
+                format!("{target} is not as wanted, found {seen}")
+            }
+            Self::DriftMended(DriftMended { target, .. }) => format!("{target} is as wanted again"),
+        }
+    }
+}
+
+fn step(step: &Step) -> String {
+    if step.hold.is_zero() { step.weight.to_string() } else { format!("{} for {:#}", step.weight, step.hold) }
+}
+
+fn seen(evidence: &Evidence) -> String {
+    let Evidence { ready, wanted, restarts, requests, bad, .. } = evidence;
+    let mut seen = format!("{ready} of {wanted} ready");
+    if *restarts > 0 {
+        seen.push_str(", ");
+        seen.push_str(&count(u64::from(*restarts), "restart"));
+    }
+    if *requests > 0 {
+        seen.push_str(&format!(", {bad} of {requests} requests bad"));
+    }
+    seen
+}
+
+fn reason(because: &Because) -> String {
+    let (mut text, last_words) = match because {
+        Because::CrashLoop { restarts, last_words } => {
+            (format!("instances crash again and again ({})", count(u64::from(*restarts), "restart")), last_words)
+        }
+        Because::NeverReady { ready, wanted, last_words } => {
+            (format!("not ready in time ({ready} of {wanted})"), last_words)
+        }
+        Because::Unwell { ready, wanted, last_words } => {
+            (format!("instances are missing ({ready} of {wanted} ready)"), last_words)
+        }
+        Because::Hindered { target, why } => (format!("{target} cannot be as wanted: {why}"), &None),
+        Because::Told { by, why } => (format!("{by} said so: {why}"), &None),
+    };
+    if let Some(line) = last_words.as_ref().and_then(|words| words.lines().next_back()) {
+        text.push_str(&format!("; its last words: {line}"));
+    }
+    text
+}
+
+fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

@@ -1,0 +1,65 @@
+//! The command behind `cargo sim`: replays seeds and tries many of them.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ports::clock::{Clock, SystemClock};
+use sim::random;
+
+const HELP: &str = "\
+cargo sim seeds COUNT [FROM]   try so many seeds; names the first that fails
+cargo sim points COUNT [FROM]  crash at every point of so many seeds' stories
+cargo sim speed [CANARIES]     see how fast simulated time flies
+cargo sim replay SEED          tell one seed's story, without and with faults
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let number = |text: &str| text.parse::<u64>().ok();
+    match *words.as_slice() {
+        ["replay", seed] if number(seed).is_some() => {
+            print!("{}", random::replay(number(seed).unwrap_or(0)));
+            ExitCode::SUCCESS
+        }
+        ["seeds", count, ref from @ ..] if number(count).is_some() => {
+            let from = from.first().and_then(|from| number(from)).unwrap_or(0);
+            try_seeds(from, number(count).unwrap_or(0), |seed| {
+                random::check(seed).map(|checked| checked.decisions)
+            }, "decisions")
+        }
+        ["points", count, ref from @ ..] if number(count).is_some() => {
+            let from = from.first().and_then(|from| number(from)).unwrap_or(0);
+            try_seeds(from, number(count).unwrap_or(0), random::check_every_crash_point, "crashes")
+        }
+        ["speed", ref canaries @ ..] => {
+            let canaries = canaries.first().and_then(|text| text.parse().ok()).unwrap_or(200);
+            let speed = sim::speed::measure(canaries);
+            let per_second = speed.decisions as f64 / speed.seconds;
+            let millis = speed.seconds * 1_000.0 / f64::from(speed.canaries);
+            println!("{per_second:.0} decisions a second; a three-day canary in {millis:.2} ms");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprint!("{HELP}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn try_seeds(from: u64, count: u64, check: impl Fn(u64) -> Result<u64, String>, of: &str) -> ExitCode {
+    let began = SystemClock.now();
+    let mut total = 0;
+    for seed in from..from + count {
+        match check(seed) {
+            Ok(more) => total += more,
+            Err(error) => {
+                println!("seed {seed}: {error}\nreplay it with: cargo sim replay {seed}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    let took = Duration::try_from(SystemClock.now().duration_since(began)).unwrap_or_default();
+    println!("{count} seeds held, {total} {of} in {:.1} s", took.as_secs_f64());
+    ExitCode::SUCCESS
+}
