@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use model::intent::{Generation, Intent, Survey};
+use model::intent::{Generation, Intent, Share, Survey};
 use model::name::Place;
 use ports::clock::Clock;
 use ports::traffic::Traffic;
@@ -75,11 +75,11 @@ impl Hands {
             match intent {
                 Intent::Run(want) => {
                     let kept = self.workloads.kept(&want.group).await;
-                    compare(kept, generation, &want.count)
+                    compare(kept, generation, &want.count, |count| format!("{count} instances"))
                 }
                 Intent::Steer(want) => {
                     let kept = self.traffic.kept(&want.place).await;
-                    compare(kept, generation, &want.shares)
+                    compare(kept, generation, &want.shares, |shares| split(shares))
                 }
                 Intent::Survey(_) => {
                     Looked::NotSo { seen: "not asked yet".to_owned(), newest: Generation(0) }
@@ -139,18 +139,21 @@ fn done(answer: Result<(), Rejection>) -> Performed {
     }
 }
 
-fn compare<T: PartialEq + std::fmt::Debug>(
+fn compare<T: PartialEq>(
     kept: Result<Option<Kept<T>>, Unreachable>,
     generation: Generation,
     want: &T,
+    told: impl Fn(&T) -> String,
 ) -> Looked {
     match kept {
         Err(error) => Looked::Unreachable(error.to_string()),
         Ok(None) => Looked::NotSo { seen: "nothing".to_owned(), newest: Generation(0) },
         Ok(Some(kept)) if kept.generation == generation && kept.want == *want => Looked::So,
-        Ok(Some(Kept { generation, want })) => Looked::NotSo {
-            seen: format!("{want:?} of generation {generation}"),
-            newest: generation,
-        },
+        Ok(Some(kept)) => Looked::NotSo { seen: told(&kept.want), newest: kept.generation },
     }
+}
+
+fn split(shares: &[Share]) -> String {
+    let told = shares.iter().map(|share| format!("{} to {}", share.weight, share.release));
+    told.collect::<Vec<_>>().join(", ")
 }

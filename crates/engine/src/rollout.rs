@@ -1,6 +1,8 @@
 //! Decides how a rollout goes on: start the candidate, shift traffic by steps, watch its health,
 //! and take it back the moment it fares badly.
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 use model::fact::{
     RolloutEnded, RolloutHastened, RolloutHindered, RolloutPaused, RolloutResumed,
@@ -71,6 +73,15 @@ impl Word {
             Self::Skip => "skip",
             Self::Promote => "promote",
             Self::Abort { .. } => "abort",
+        }
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Abort { why } => write!(f, "abort: {why}"),
+            _ => f.write_str(self.name()),
         }
     }
 }
@@ -336,19 +347,15 @@ impl Turn {
     }
 
     fn skip(&mut self) -> Reason {
-        let step = self.step().unwrap_or(0);
+        self.facts.push(RolloutHastened { step: self.step(), every_step: false }.into());
         self.hold_no_longer();
-        self.facts.push(
-            RolloutHastened { from: step, to: self.next.plan.last_step().min(step + 1) }.into(),
-        );
         Reason::new("the step waits for fresh evidence only")
     }
 
     fn hasten(&mut self) -> Reason {
+        self.facts.push(RolloutHastened { step: self.step(), every_step: true }.into());
         self.next.hastened = true;
-        let (from, to) = (self.step().unwrap_or(0), self.next.plan.last_step());
         self.hold_no_longer();
-        self.facts.push(RolloutHastened { from, to }.into());
         Reason::new("every step waits for fresh evidence only")
     }
 

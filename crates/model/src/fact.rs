@@ -92,7 +92,7 @@ facts! {
     /// The advance goes on.
     "rollout.resumed" RolloutResumed { step: Option<usize> }
     /// Somebody cut waiting short.
-    "rollout.hastened" RolloutHastened { from: usize, to: usize }
+    "rollout.hastened" RolloutHastened { step: Option<usize>, every_step: bool }
     /// Traffic is going back to the release before.
     "rollout.retreating" RolloutRetreating { because: Because, evidence: Option<Evidence> }
     /// What the data plane did is not known; it is being looked at.

@@ -27,8 +27,8 @@ impl What {
             }
             Self::RolloutPaused(RolloutPaused { .. }) => "paused; health is still watched".to_owned(),
             Self::RolloutResumed(_) => "resumed".to_owned(),
-            Self::RolloutHastened(RolloutHastened { from, to }) if to - from > 1 => {
-                "promoted by hand: steps wait for fresh evidence only".to_owned()
+            Self::RolloutHastened(RolloutHastened { every_step: true, .. }) => {
+                "promoted by hand: every step waits for fresh evidence only".to_owned()
             }
             Self::RolloutHastened(_) => "the rest of the step's time is skipped".to_owned(),
             Self::RolloutRetreating(RolloutRetreating { because, .. }) => {

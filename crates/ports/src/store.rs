@@ -12,22 +12,34 @@ use model::name::Scope;
 use crate::BoxFuture;
 
 /// Keeps everything. What a commit has acknowledged survives the loss of power.
+///
+/// Times are kept to the microsecond. Texts are kept byte by byte, and hold no raw NUL: states,
+/// particulars and replies are JSON, which escapes it. Dropping the future of a call does not
+/// undo the call.
 pub trait Store: Send + Sync + Debug {
-    /// One transaction: all of the commit, or nothing of it.
+    /// One transaction: all of the commit, or nothing of it. What speaks against it is told in
+    /// this order: too large, repeated, conflict, slot taken.
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, CommitError>>;
 
     fn load(&self, process: AnyId) -> BoxFuture<'_, Result<Option<Stored>, StoreError>>;
 
     /// Hands out processes that are due to one server at a time, the longest due first. Who is
     /// handed one has it until the given time, or until the next commit for it.
+    ///
+    /// A process with open intents is due when its hold ends, also after its own end; else it is
+    /// due at its `wake_at` while it is active. A parked one is never due. When another process
+    /// takes over the target of its last open intent, it is due at its `wake_at` if it is active,
+    /// though not before its hold ends, and else no more. Among equals the lowest id goes first.
     fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Claimed, StoreError>>;
 
-    /// Hands out intents that hold and were not compared with the world since the given time,
-    /// and notes that they are being compared now.
+    /// Hands out intents that hold and were not compared with the world since the given time, the
+    /// longest unseen first, and notes that they are being compared now. Being settled counts as
+    /// having been compared.
     fn audit(&self, audit: Audit) -> BoxFuture<'_, Result<Vec<Standing>, StoreError>>;
 
-    /// Lifts the generation of an intent above one that the world has already seen, if it is
-    /// still the newest for its target. `None` when it is not.
+    /// Lifts the generation of an intent above one that the world has already seen, and never
+    /// back, if it is still the newest for its target. `None` when it is not. An open intent stays
+    /// open with the new generation; the version of its process stays as it is.
     fn raise(
         &self,
         target: Target,
@@ -63,11 +75,14 @@ pub struct Change {
     pub state: String,
     pub status: Status,
     pub wake_at: Option<Timestamp>,
-    /// What only one unfinished process may hold at a time.
+    /// What only one unfinished process may hold at a time. What the version before held is given
+    /// up with it, and everything at the end.
     pub slot: Option<String>,
-    /// Becoming the newest for their targets, each with the next generation.
+    /// Becoming the newest for their targets, each with the next generation. Older ones for the
+    /// same target, whoever wanted them, are neither open nor upheld any more.
     pub intents: Vec<Intent>,
-    /// Intents that have their answer.
+    /// Intents that have their answer, taken before the new ones. An answer to anything but the
+    /// process's own newest intent for the target changes nothing.
     pub settled: Vec<Settled>,
     /// Who looks after the process while its intents are unanswered.
     pub hold: Hold,
@@ -102,7 +117,7 @@ pub struct Settled {
 /// A commit's receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
-    /// The process's new version, if one was changed.
+    /// The process's new version, beginning with 1; 0 if none was changed.
     pub version: u64,
     /// The journal's end after this commit's facts.
     pub head: u64,
@@ -133,7 +148,7 @@ pub struct Stored {
     pub status: Status,
     pub wake_at: Option<Timestamp>,
     pub slot: Option<String>,
-    /// Intents without an answer.
+    /// Intents without an answer, in the order of [`Target`].
     pub open: Vec<Open>,
 }
 
@@ -155,7 +170,7 @@ pub struct Standing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     pub hold: Hold,
-    /// The server has just started: what it held in an earlier life is due.
+    /// The server has just started: what it held in an earlier life is due now.
     pub anew: bool,
     pub now: Timestamp,
     pub limit: usize,
@@ -164,7 +179,8 @@ pub struct Claim {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Claimed {
     pub due: Vec<Stored>,
-    /// When the next process will be due.
+    /// When the next process will be due, those that are held included. In the past when the limit
+    /// left some over.
     pub next: Option<Timestamp>,
 }
 
@@ -181,7 +197,7 @@ pub struct Query {
     pub subject: Option<AnyId>,
     /// A service matches all of its places.
     pub scope: Option<Scope>,
-    /// `rollout` matches every kind that begins with `rollout.`.
+    /// `rollout` matches itself and every kind that begins with `rollout.`.
     pub kind: Option<String>,
     pub actor: Option<Actor>,
     pub since: Option<Timestamp>,

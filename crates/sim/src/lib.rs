@@ -6,6 +6,7 @@ pub mod faults;
 pub mod office;
 pub mod page;
 pub mod random;
+pub mod scenario;
 pub mod speed;
 pub mod watch;
 pub mod world;

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use ports::clock::{Clock, SystemClock};
 use sim::random;
+use sim::scenario::Scenario;
 
 const HELP: &str = "\
+cargo sim play FILE            live through a scenario, and tell it as a page
 cargo sim seeds COUNT [FROM]   try so many seeds; names the first that fails
 cargo sim points COUNT [FROM]  crash at every point of so many seeds' stories
 cargo sim speed [CANARIES]     see how fast simulated time flies
@@ -18,6 +20,16 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let number = |text: &str| text.parse::<u64>().ok();
     match *words.as_slice() {
+        ["play", file] => match play(file) {
+            Ok(page) => {
+                print!("{page}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("{file}: {error}");
+                ExitCode::FAILURE
+            }
+        },
         ["replay", seed] if number(seed).is_some() => {
             print!("{}", random::replay(number(seed).unwrap_or(0)));
             ExitCode::SUCCESS
@@ -45,6 +57,10 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn play(file: &str) -> Result<String, Box<dyn std::error::Error>> {
+    Ok(Scenario::read(&std::fs::read_to_string(file)?)?.play())
 }
 
 fn try_seeds(from: u64, count: u64, check: impl Fn(u64) -> Result<u64, String>, of: &str) -> ExitCode {

@@ -2,15 +2,16 @@
 
 use std::fmt::Write;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use model::fact::What;
 use model::intent::Weight;
 use model::journal::{Break, Entry, Head, Verifier};
+use model::rollout::Release;
 
 use crate::world::BEGINNING;
 
 /// One line of the diary for each fact, with the traffic drawn where it moves.
-pub fn diary(entries: &[Entry]) -> String {
+pub fn diary(entries: &[Entry], releases: &[Release]) -> String {
     let mut page = String::new();
     let mut day = None;
     for entry in entries {
@@ -22,7 +23,10 @@ pub fn diary(entries: &[Entry]) -> String {
         let today = since.as_hours() / 24 + 1;
         let label = if day == Some(today) { String::new() } else { format!("day {today}") };
         day = Some(today);
-        let sentence = fact.what.sentence();
+        let mut sentence = fact.what.sentence();
+        for release in releases {
+            sentence = sentence.replace(&release.id.to_string(), &release.version);
+        }
         let line = format!("{label:<6} {}  {:<16} {sentence}", clock_face(since), fact.actor.to_string());
         page.push_str(line.trim_end());
         page.push('\n');
@@ -55,9 +59,4 @@ fn clock_face(since: SignedDuration) -> String {
 fn road(weight: Weight) -> String {
     let dark = usize::from(weight.hundredths()).div_ceil(250);
     format!("{}{} {weight}", "\u{2588}".repeat(dark), "\u{2591}".repeat(40 - dark))
-}
-
-/// How long after the world's beginning something was.
-pub fn since_beginning(at: Timestamp) -> String {
-    format!("{:#}", at.duration_since(BEGINNING))
 }

@@ -267,5 +267,5 @@ fn diary_of(world: &mut World) -> String {
     let store = world.store.clone();
     let all = Query { limit: usize::MAX, ..Query::default() };
     let entries = world.run(async { store.entries(all).await.expect("a store in memory always answers") });
-    page::diary(&entries)
+    page::diary(&entries, &[])
 }

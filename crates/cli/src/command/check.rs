@@ -1,9 +1,9 @@
 //! `highroad check`: what is wrong in a repository's `highroad.yaml`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use model::manifest::{self, Manifest, Reading, Service};
-use model::name::EnvironmentName;
 use model::source::Severity;
 use serde_json::json;
 
@@ -110,19 +110,11 @@ fn text(file: &ManifestFile, reading: &Reading, tally: &Tally, terminal: &Termin
     text
 }
 
-/// More of them are told as a number: nobody reads such a road, and drawing it takes long.
-const MOST_JUNCTIONS: usize = 50;
-const MOST_ROADS: usize = 50;
-
 /// Every road that is taken, and the services that take it.
 fn roads(manifest: &Manifest) -> Vec<Row> {
     let mut roads: Vec<(String, Vec<&str>)> = Vec::new();
     for (name, service) in manifest.services.iter() {
         let road = road(service);
-        if roads.len() == MOST_ROADS {
-            let count = manifest.services.len();
-            return vec![Row::new(format!("{count} services"), "on many different roads")];
-        }
         match roads.iter_mut().find(|(known, _)| *known == road) {
             Some((_, names)) => names.push(name.as_str()),
             None => roads.push((road, vec![name.as_str()])),
@@ -133,25 +125,21 @@ fn roads(manifest: &Manifest) -> Vec<Row> {
 
 /// `staging ─▶ europe, america`: what stands together is entered at the same time.
 fn road(service: &Service) -> String {
-    let environments: Vec<_> = service.shared.environments.keys().collect();
-    if environments.len() > MOST_JUNCTIONS {
-        return format!("{} environments", environments.len());
-    }
-    let mut junctions: Vec<Vec<&EnvironmentName>> = Vec::new();
+    let environments = service.shared.environments.keys();
+    let mut ahead: Vec<_> = environments.map(|name| (name, service.before(name))).collect();
+    let mut behind = BTreeSet::new();
+    let mut junctions = Vec::new();
     // Each round takes what waits for nothing that is still ahead. The reader of the file has
     // seen to it that there is no cycle; were there one, what is in it would be left out.
     loop {
-        let behind: Vec<_> = junctions.iter().flatten().copied().collect();
-        let ahead = environments.iter().filter(|name| !behind.contains(name));
-        let next = ahead.filter(|name| service.before(name).iter().all(|it| behind.contains(it)));
-        let next: Vec<_> = next.copied().collect();
+        let (next, rest): (Vec<_>, Vec<_>) =
+            ahead.into_iter().partition(|(_, before)| before.iter().all(|it| behind.contains(it)));
         if next.is_empty() {
-            break;
+            return junctions.join(" ─▶ ");
         }
-        junctions.push(next);
+        let names: Vec<_> = next.iter().map(|(name, _)| name.as_str()).collect();
+        junctions.push(names.join(", "));
+        behind.extend(next.into_iter().map(|(name, _)| name));
+        ahead = rest;
     }
-    let words = |names: &Vec<&EnvironmentName>| {
-        names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
-    };
-    junctions.iter().map(words).collect::<Vec<_>>().join(" ─▶ ")
 }

@@ -96,21 +96,6 @@ services:
 }
 
 #[test]
-fn more_than_anybody_draws() {
-    let many = |count: usize, line: &dyn Fn(usize) -> String| -> String {
-        (0..count).map(|number| line(number) + "\n").collect()
-    };
-    let environments = many(5_000, &|number| format!("  e{number}: {{}}"));
-    let road = format!("owner: a\nservice: a\nrun: a\nenvironments:\n{environments}");
-    assert!(told(&road, "check").contains("  a     5000 environments\n"));
-    let services = many(2_000, &|number| {
-        format!("  s{number}: {{ run: a, environments: {{ e{number}: {{}} }} }}")
-    });
-    let roads = format!("owner: a\nservices:\n{services}");
-    assert!(told(&roads, "check").contains("  2000 services  on many different roads\n"));
-}
-
-#[test]
 fn a_wrong_file() {
     insta::assert_snapshot!(told(WRONG, "check"));
 }

@@ -230,6 +230,7 @@ impl Tables {
             self.due.remove(&(due_at, process));
             let wake_at = row.stored.wake_at.filter(|_| row.stored.status == Status::Active);
             row.due_at = wake_at.map(|wake_at| wake_at.max(due_at));
+            row.holder.take_if(|_| row.due_at != Some(due_at));
             self.due.extend(row.due_at.map(|due_at| (due_at, process)));
         }
     }

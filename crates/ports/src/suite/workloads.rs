@@ -68,7 +68,8 @@ pub async fn what_is_wanted_has_its_health(workloads: &dyn Workloads) {
 }
 
 pub async fn groups_do_not_touch_each_other(workloads: &dyn Workloads) {
-    let groups = [("shop/a", 1, 1, 9), ("shop/a", 2, 2, 1), ("shop/b", 1, 3, 5), ("shop-a/a", 1, 4, 2)];
+    let groups =
+        [("shop/a", 1, 1, 9), ("shop/a", 2, 2, 1), ("shop/b", 1, 3, 5), ("shop-a/a", 1, 4, 2)];
     for (place, number, count, generation) in groups {
         ensure(workloads, place, number, count, generation).await.expect("it is taken over");
     }

@@ -17,7 +17,10 @@ pub async fn due_processes_are_handed_out_the_longest_due_first(store: &dyn Stor
     assert_eq!(due(store, Claim { limit: 0, ..claim(30, 100) }).await, NOBODY);
     assert_eq!(due(store, Claim { limit: 2, ..claim(30, 100) }).await, [process(2), process(4)]);
     let rest = claimed(store, claim(30, 100)).await;
-    assert_eq!(rest.due.iter().map(|stored| stored.id).collect::<Vec<_>>(), [process(3), process(1)]);
+    assert_eq!(
+        rest.due.iter().map(|stored| stored.id).collect::<Vec<_>>(),
+        [process(3), process(1)]
+    );
     for stored in rest.due {
         assert_eq!(stored, load(store, stored.id).await);
     }
@@ -56,8 +59,11 @@ pub async fn claims_at_once_share_nothing(store: &dyn Store) {
         store.claim(Claim { hold, limit: 6, ..claim(100, 1_000) })
     };
     let claims = side_by_side((0..8).map(claim)).await;
-    let handed: Vec<_> =
-        claims.into_iter().flat_map(|claimed| claimed.unwrap().due).map(|stored| stored.id).collect();
+    let handed: Vec<_> = claims
+        .into_iter()
+        .flat_map(|claimed| claimed.unwrap().due)
+        .map(|stored| stored.id)
+        .collect();
     assert_eq!(handed.len(), 40);
     assert_eq!(handed.iter().collect::<BTreeSet<_>>().len(), 40);
 }
@@ -94,11 +100,8 @@ pub async fn intents_without_an_answer_are_due_when_their_hold_ends(store: &dyn 
     let another = Change { hold: hold("second", 60), ..change(process(1), Some(1)) };
     commit(store, another).await;
     assert_eq!(due(store, claim(59, 100)).await, NOBODY);
-    let settled = Settled {
-        target: survey("shop/a").target(),
-        generation: Generation(1),
-        upheld: false,
-    };
+    let settled =
+        Settled { target: survey("shop/a").target(), generation: Generation(1), upheld: false };
     let answered = Change {
         settled: vec![settled],
         wake_at: Some(at(70)),
@@ -120,11 +123,8 @@ pub async fn what_has_ended_is_due_while_something_is_open(store: &dyn Store) {
     assert_eq!(due(store, claim(14, 30)).await, NOBODY);
     assert_eq!(due(store, claim(15, 30)).await, [process(1)]);
     assert_eq!(due(store, claim(30, 45)).await, [process(1)]);
-    let settled = Settled {
-        target: steer("shop/a", 1).target(),
-        generation: Generation(1),
-        upheld: true,
-    };
+    let settled =
+        Settled { target: steer("shop/a", 1).target(), generation: Generation(1), upheld: true };
     commit(store, Change { settled: vec![settled], ..ended(Some(1)) }).await;
     assert_eq!(claimed(store, claim(1_000, 2_000)).await, crate::store::Claimed::default());
 }

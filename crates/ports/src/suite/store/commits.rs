@@ -76,13 +76,18 @@ pub async fn a_decision_on_an_old_version_is_refused(store: &dyn Store) {
 
 pub async fn a_refused_commit_leaves_nothing(store: &dyn Store) {
     let slot = || Some("one".to_owned());
-    let first = Change { slot: slot(), intents: vec![survey("shop/a")], ..change(process(1), None) };
+    let first =
+        Change { slot: slot(), intents: vec![survey("shop/a")], ..change(process(1), None) };
     commit(store, Commit { facts: vec![sealed(record(1))], ..first.into() }).await;
     let before = load(store, process(1)).await;
     let head = store.head().await.unwrap();
 
     let intents = vec![survey("shop/a"), survey("shop/b")];
-    let outdated = Change { intents: intents.clone(), slot: Some("two".to_owned()), ..change(process(1), None) };
+    let outdated = Change {
+        intents: intents.clone(),
+        slot: Some("two".to_owned()),
+        ..change(process(1), None)
+    };
     let slotless = Change { intents, slot: slot(), ..change(process(2), None) };
     for change in [outdated, slotless] {
         let with_facts = Commit {

@@ -171,8 +171,7 @@ pub(super) async fn verified(store: &dyn Store) -> Head {
 pub(super) async fn side_by_side<F: Future>(
     futures: impl IntoIterator<Item = F>,
 ) -> Vec<F::Output> {
-    let mut running: Vec<_> =
-        futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    let mut running: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
     poll_fn(|context| {
         let mut all = Poll::Ready(());
         for (future, output) in running.iter_mut().filter(|(_, output)| output.is_none()) {

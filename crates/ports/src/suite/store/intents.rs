@@ -8,12 +8,15 @@ use crate::store::{Audit, Change, Settled, Status, Store};
 
 pub async fn generations_grow_by_target(store: &dyn Store) {
     let both = vec![run("shop/a", 1, 2), steer("shop/a", 1)];
-    let wanting = |number, expected, intents| Change { intents, ..change(process(number), expected) };
+    let wanting =
+        |number, expected, intents| Change { intents, ..change(process(number), expected) };
     let generations = commit(store, wanting(1, None, both.clone())).await.generations;
     assert_eq!(generations, [Generation(1), Generation(1)]);
-    let generations = commit(store, wanting(1, Some(1), vec![steer("shop/a", 2)])).await.generations;
+    let generations =
+        commit(store, wanting(1, Some(1), vec![steer("shop/a", 2)])).await.generations;
     assert_eq!(generations, [Generation(2)]);
-    let others = vec![run("shop/a", 2, 1), steer("shop/a", 1), run("shop/b", 1, 1), run("shop/a", 1, 3)];
+    let others =
+        vec![run("shop/a", 2, 1), steer("shop/a", 1), run("shop/b", 1, 1), run("shop/a", 1, 3)];
     let generations = commit(store, wanting(2, None, others)).await.generations;
     assert_eq!(generations, [Generation(1), Generation(3), Generation(1), Generation(2)]);
     let end = Change { status: Status::Ended, ..wanting(2, Some(1), Vec::new()) };
@@ -127,7 +130,8 @@ pub async fn a_process_that_lost_its_last_open_intent_is_due_by_its_own_time(sto
 }
 
 pub async fn what_is_upheld_is_audited(store: &dyn Store) {
-    let intents = vec![run("shop/a", 1, 2), run("shop/a", 2, 0), steer("shop/a", 1), survey("shop/a")];
+    let intents =
+        vec![run("shop/a", 1, 2), run("shop/a", 2, 0), steer("shop/a", 1), survey("shop/a")];
     let answers = vec![
         settled(&run("shop/a", 1, 2), 1, true),
         settled(&run("shop/a", 2, 0), 1, false),
@@ -179,7 +183,8 @@ pub async fn a_raise_lifts_the_newest_generation_only(store: &dyn Store) {
     let target = steer("shop/a", 1).target();
     let raise = |from, above| store.raise(target.clone(), Generation(from), Generation(above));
     assert_eq!(raise(1, 5).await.unwrap(), None);
-    let wanting = |expected| Change { intents: vec![steer("shop/a", 1)], ..change(process(1), expected) };
+    let wanting =
+        |expected| Change { intents: vec![steer("shop/a", 1)], ..change(process(1), expected) };
     commit(store, wanting(None)).await;
     commit(store, wanting(Some(1))).await;
     for wrong in [0, 1, 3] {

@@ -104,8 +104,14 @@ pub async fn facts_are_found_by_kind(store: &dyn Store) {
 
 pub async fn facts_are_found_by_actor(store: &dyn Store) {
     let of = |actor: &str| Record { actor: actor.to_owned(), ..record(1) };
-    let actors =
-        ["person:ada", "system:conductor", "token:ada", "person:adam", "person:ada", "agent:\u{1f916}"];
+    let actors = [
+        "person:ada",
+        "system:conductor",
+        "token:ada",
+        "person:adam",
+        "person:ada",
+        "agent:\u{1f916}",
+    ];
     commit(store, told(actors.map(of))).await;
     let by = |actor: &str| {
         let actor: Actor = actor.parse().expect("an actor");
@@ -166,8 +172,11 @@ pub async fn filters_narrow_each_other(store: &dyn Store) {
                 newest_first,
                 limit: usize::MAX,
             };
-            let mut expected: Vec<u64> =
-                (1..).zip(&all).filter(|(seq, record)| fits(*seq, record, &query)).map(|(seq, _)| seq).collect();
+            let mut expected: Vec<u64> = (1..)
+                .zip(&all)
+                .filter(|(seq, record)| fits(*seq, record, &query))
+                .map(|(seq, _)| seq)
+                .collect();
             if newest_first {
                 expected.reverse();
             }

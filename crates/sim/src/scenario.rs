@@ -1,0 +1,319 @@
+//! Scenarios: a world's script in a small text form, and the page that comes of it.
+//!
+//! ```text
+//! # A canary that crashes goes back by itself.
+//! place shop/production
+//! plan 3 instances: 5 % for 10m, 25 % for 1h, 100 % for 1d
+//! look every 5m
+//! 1.4.1 is live
+//! 1.5.0 crashes at 30m
+//! at 0s start 1.5.0
+//! until 2h
+//! ```
+
+use std::fmt;
+
+use conductor::{HandleError, Reply};
+use engine::rollout::Word;
+use jiff::SignedDuration;
+use model::id::RolloutId;
+use model::intent::{Generation, Group, Instances, Share, Weight, Weights};
+use model::name::Place;
+use model::rollout::{Plan, PlanDraft, Release, Step};
+use ports::fake::Nature;
+use ports::store::{Query, Store};
+use ports::traffic::Traffic;
+use ports::workloads::Workloads;
+
+use crate::faults::Faults;
+use crate::page;
+use crate::world::{BEGINNING, World};
+
+/// A script that has been understood.
+#[derive(Debug)]
+pub struct Scenario {
+    title: String,
+    place: Place,
+    plan: Plan,
+    live: Option<String>,
+    /// Each release's version and what becomes of it.
+    releases: Vec<(String, Fate)>,
+    acts: Vec<(SignedDuration, Act)>,
+    until: SignedDuration,
+}
+
+#[derive(Debug, Clone)]
+enum Fate {
+    ReadyAfter(SignedDuration),
+    CrashesAt(SignedDuration),
+    Refused(String),
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Start { version: String },
+    Say { word: Word },
+    Crash,
+    Forget,
+    Tamper { shares: Vec<(Weight, String)> },
+}
+
+/// Where a script is not understood.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub struct ScriptError {
+    line: usize,
+    what: String,
+}
+
+impl Scenario {
+    pub fn read(script: &str) -> Result<Self, ScriptError> {
+        Draft::read(script)
+    }
+
+    /// Lives through the script, and tells it as a page.
+    pub fn play(&self) -> String {
+        let mut world = World::watched(Faults::none);
+        let (node, office, faults, store) =
+            (world.node.clone(), world.office.clone(), world.faults.clone(), world.store.clone());
+        let known: Vec<Release> =
+            self.releases.iter().map(|(version, _)| office.release(version)).collect();
+        let find = |version: &str| known.iter().find(|release| release.version == version).cloned();
+        for ((_, fate), release) in self.releases.iter().zip(&known) {
+            node.set_nature(release.id, fate.nature());
+        }
+        let mut answers = Vec::new();
+        let entries = world.run(async {
+            let live = self.live.as_deref().and_then(find);
+            if let Some(live) = &live {
+                let group = Group { place: self.place.clone(), release: live.id };
+                let want = Instances { group, count: self.plan.instances() };
+                node.ensure(&want, Generation(1)).await.expect("an empty node takes everything");
+                let shares = vec![Share { release: live.id, weight: Weight::ALL }];
+                let want = Weights { place: self.place.clone(), shares };
+                node.steer(&want, Generation(1)).await.expect("an empty node takes everything");
+            }
+            let mut moving: Option<RolloutId> = None;
+            for (at, act) in &self.acts {
+                office.sleep_until(BEGINNING + *at).await;
+                match act {
+                    Act::Start { version } => {
+                        let candidate = find(version).expect("the script names its releases");
+                        let stable = live.clone();
+                        let (id, reply) =
+                            office.start(&self.place, candidate, stable, self.plan.clone()).await;
+                        moving = moving.filter(|_| reply.is_err()).or(Some(id));
+                        answers.push((*at, format!("start {version}"), told(reply)));
+                    }
+                    Act::Say { word } => {
+                        let id = moving.expect("the script starts something first");
+                        let reply = office.tell(id, word.clone()).await;
+                        answers.push((*at, format!("{word}"), told(reply)));
+                    }
+                    Act::Crash => faults.crash_now(),
+                    Act::Forget => node.forget(),
+                    Act::Tamper { shares } => {
+                        let shares = shares.iter().map(|(weight, version)| Share {
+                            release: find(version).expect("the script names its releases").id,
+                            weight: *weight,
+                        });
+                        node.tamper(&self.place, shares.collect());
+                    }
+                }
+            }
+            office.sleep_until(BEGINNING + self.until).await;
+            let all = Query { limit: usize::MAX, ..Query::default() };
+            store.entries(all).await.expect("a store in memory always answers")
+        });
+        let head = world.run(async { store.head().await.expect("a store in memory always answers") });
+        let version = |id| {
+            let release = known.iter().find(|release| release.id == id);
+            release.map_or_else(String::new, |release| release.version.clone())
+        };
+        let mut page = format!("{}\n\n{}\n", self.title, page::diary(&entries, &known));
+        for (at, word, answer) in answers {
+            page.push_str(&format!("at {at:#}, person:ada said `{word}`: {answer}\n"));
+        }
+        page.push_str(&format!("\nin the end: {}\n", node.picture(version)));
+        page.push_str(&match page::verify(entries, head) {
+            Ok(head) => format!("the journal's {} facts verify\n", head.seq),
+            Err(error) => format!("{error}\n"),
+        });
+        for broken in world.watch.broken() {
+            page.push_str(&format!("broken: {broken}\n"));
+        }
+        page
+    }
+}
+
+fn told(reply: Result<Reply, HandleError>) -> String {
+    match reply {
+        Ok(Reply { is_refusal: false, text }) => text,
+        Ok(Reply { text, .. }) => format!("no, {text}"),
+        Err(error) => format!("no, {error}"),
+    }
+}
+
+impl Fate {
+    fn nature(&self) -> Nature {
+        match self {
+            Self::ReadyAfter(after) => Nature { ready_after: *after, ..Nature::default() },
+            Self::CrashesAt(at) => {
+                Nature { crashes_from: Some(BEGINNING + *at), ..Nature::default() }
+            }
+            Self::Refused(why) => Nature { refused: Some(why.clone()), ..Nature::default() },
+        }
+    }
+}
+
+/// A script while it is being read.
+#[derive(Default)]
+struct Draft {
+    title: String,
+    place: Option<Place>,
+    plan: Option<PlanDraft>,
+    look_every: Option<SignedDuration>,
+    live: Option<String>,
+    releases: Vec<(String, Fate)>,
+    acts: Vec<(SignedDuration, Act)>,
+    until: Option<SignedDuration>,
+}
+
+impl Draft {
+    fn read(script: &str) -> Result<Scenario, ScriptError> {
+        let mut draft = Self::default();
+        let mut last = 0;
+        for (index, text) in script.lines().enumerate() {
+            last = index + 1;
+            draft.line(text.trim()).map_err(|what| ScriptError { line: last, what })?;
+        }
+        draft.finish().map_err(|what| ScriptError { line: last, what })
+    }
+
+    fn line(&mut self, text: &str) -> Result<(), String> {
+        if let Some(title) = text.strip_prefix('#') {
+            if !self.title.is_empty() {
+                self.title.push('\n');
+            }
+            self.title.push_str(title.trim());
+            return Ok(());
+        }
+        let words: Vec<_> = text.split_whitespace().collect();
+        match words.as_slice() {
+            [] => {}
+            ["place", place] => self.place = Some(place.parse().map_err(text_of)?),
+            ["plan", count, "instances:" | "instance:", ..] => {
+                let steps = text.split_once(':').map_or("", |(_, steps)| steps);
+                self.plan = Some(PlanDraft {
+                    instances: count.parse().map_err(text_of)?,
+                    steps: steps.split(',').map(step).collect::<Result<_, _>>()?,
+                    ready_within: SignedDuration::from_mins(5),
+                    look_every: SignedDuration::from_mins(5),
+                    unwell_for: SignedDuration::from_mins(10),
+                });
+            }
+            ["look", "every", every] => self.look_every = Some(duration(every)?),
+            [version, "is", "live"] => {
+                self.live = Some((*version).to_owned());
+                self.release(version, Fate::ReadyAfter(SignedDuration::ZERO));
+            }
+            [version, "is", "ready", "after", after] => {
+                self.release(version, Fate::ReadyAfter(duration(after)?));
+            }
+            [version, "crashes", "at", at] => self.release(version, Fate::CrashesAt(duration(at)?)),
+            [version, "is", "refused:", why @ ..] => {
+                self.release(version, Fate::Refused(why.join(" ")));
+            }
+            ["at", at, act @ ..] => {
+                let at = duration(at)?;
+                if self.acts.last().is_some_and(|(before, _)| *before > at) {
+                    return Err("acts stand in the order of their times".to_owned());
+                }
+                let act = self.act(act)?;
+                self.acts.push((at, act));
+            }
+            ["until", until] => self.until = Some(duration(until)?),
+            _ => return Err(format!("`{text}` is not understood")),
+        }
+        Ok(())
+    }
+
+    fn act(&self, words: &[&str]) -> Result<Act, String> {
+        let is_known = |version: &str| self.releases.iter().any(|(known, _)| known == version);
+        let known = |version: &str| {
+            let unknown = || format!("nothing is said of {version} before");
+            is_known(version).then(|| version.to_owned()).ok_or_else(unknown)
+        };
+        let say = |word| {
+            let started = self.acts.iter().any(|(_, act)| matches!(act, Act::Start { .. }));
+            if started { Ok(Act::Say { word }) } else { Err("nothing was started before".to_owned()) }
+        };
+        match words {
+            ["start", version] => Ok(Act::Start { version: known(version)? }),
+            ["pause"] => say(Word::Pause),
+            ["resume"] => say(Word::Resume),
+            ["skip"] => say(Word::Skip),
+            ["promote"] => say(Word::Promote),
+            ["abort", why @ ..] => say(Word::Abort { why: why.join(" ") }),
+            ["the", "server", "crashes"] => Ok(Act::Crash),
+            ["the", "node", "forgets"] => Ok(Act::Forget),
+            ["somebody", "steers", shares @ ..] => {
+                let shares = shares.chunks(3).map(|share| match share {
+                    [weight, "%", version] => {
+                        Ok((percent(weight)?, known(version.trim_end_matches(','))?))
+                    }
+                    _ => Err("expected shares such as `50 % 1.4.1, 50 % 1.5.0`".to_owned()),
+                });
+                Ok(Act::Tamper { shares: shares.collect::<Result<_, String>>()? })
+            }
+            _ => Err(format!("`{}` is nothing that can happen", words.join(" "))),
+        }
+    }
+
+    fn release(&mut self, version: &str, fate: Fate) {
+        self.releases.retain(|(known, _)| known != version);
+        self.releases.push((version.to_owned(), fate));
+    }
+
+    fn finish(self) -> Result<Scenario, String> {
+        let missing = |what: &str| format!("the script has no line `{what} …`");
+        let mut plan = self.plan.ok_or_else(|| missing("plan"))?;
+        plan.look_every = self.look_every.unwrap_or(plan.look_every);
+        Ok(Scenario {
+            title: self.title,
+            place: self.place.ok_or_else(|| missing("place"))?,
+            plan: Plan::try_from(plan).map_err(text_of)?,
+            live: self.live,
+            releases: self.releases,
+            acts: self.acts,
+            until: self.until.ok_or_else(|| missing("until"))?,
+        })
+    }
+}
+
+fn step(text: &str) -> Result<Step, String> {
+    let words: Vec<_> = text.split_whitespace().collect();
+    match words.as_slice() {
+        [weight, "%"] => Ok(Step { weight: percent(weight)?, hold: SignedDuration::ZERO }),
+        [weight, "%", "for", hold] => Ok(Step { weight: percent(weight)?, hold: duration(hold)? }),
+        _ => Err(format!("`{text}` is not a step: expected one such as `25 % for 1h`")),
+    }
+}
+
+fn percent(text: &str) -> Result<Weight, String> {
+    let weight = text.parse().ok().and_then(Weight::from_percent);
+    weight.ok_or_else(|| format!("`{text}` is not a share: expected 0 to 100"))
+}
+
+fn duration(text: &str) -> Result<SignedDuration, String> {
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<i64>().ok());
+    let parsed = match days {
+        Some(days) => days.checked_mul(24).map(SignedDuration::from_hours),
+        None => text.parse().ok(),
+    };
+    parsed.ok_or_else(|| format!("`{text}` is not a duration: expected one such as `1h30m` or `3d`"))
+}
+
+fn text_of(error: impl fmt::Display) -> String {
+    error.to_string()
+}
