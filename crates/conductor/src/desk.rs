@@ -159,7 +159,7 @@ impl Desk {
                 }
             }
             Event::Raised { process, target, from, raised } => {
-                self.raised(process, &target, from, raised)
+                self.raised(process, &target, from, raised);
             }
             Event::Claimed(claimed) => self.claimed(claimed),
             Event::Audited(Ok(standing)) => self.mend_all(standing),
@@ -274,14 +274,14 @@ impl Desk {
         let open = delivery.open.clone();
         match performed {
             Performed::Done(survey) => {
-                self.answer(process, target, generation, asked_at, Outcome::Done(survey))
+                self.answer(process, target, generation, asked_at, Outcome::Done(survey));
             }
             Performed::Refused(why) => {
-                self.answer(process, target, generation, asked_at, Outcome::Failed(why))
+                self.answer(process, target, generation, asked_at, Outcome::Failed(why));
             }
             Performed::Unreachable(_) if delivery.attempts == 1 => self.look(process, open),
             Performed::Unreachable(why) => {
-                self.stay_unknown(process, &target, generation, asked_at, why)
+                self.stay_unknown(process, &target, generation, asked_at, why);
             }
             Performed::Older(newest) => self.raise(process, target, generation, newest),
         }
@@ -314,7 +314,7 @@ impl Desk {
         let open = delivery.open.clone();
         match looked {
             Looked::So => {
-                self.answer(process, target.clone(), generation, asked_at, Outcome::Done(None))
+                self.answer(process, target.clone(), generation, asked_at, Outcome::Done(None));
             }
             Looked::NotSo { newest, .. } if newest > generation => {
                 self.raise(process, target.clone(), generation, newest);

@@ -71,7 +71,7 @@ pub(crate) async fn turn(
         (Job::Letter(letter), result) => drop(letter.reply.send(result)),
         (_, Ok(_)) => {}
         (_, Err(error)) => {
-            tracing::warn!(%process, %error, "a turn was lost; it will be taken again")
+            tracing::warn!(%process, %error, "a turn was lost; it will be taken again");
         }
     }
     if is_lost {

@@ -472,7 +472,8 @@ impl Turn {
 
     /// When to be asked again if nothing else happens. What is unanswered wakes by its answer.
     fn wake_at(&self) -> Option<Timestamp> {
-        let look = (!self.next.look.is_pending).then_some(self.next.look.next);
+        let is_due = !self.next.look.is_pending || self.next.hindered;
+        let look = is_due.then_some(self.next.look.next);
         match self.next.phase {
             Phase::Ended { .. } => None,
             Phase::Starting { until } | Phase::Holding { until, .. } if until > self.now => {

@@ -229,7 +229,8 @@ mod tests {
 
     #[test]
     fn ids_sort_by_time_as_values_and_as_texts() {
-        let ids: Vec<_> = (1..200).map(|n| ReleaseId::new(at(n * 997), [n as u8; 10])).collect();
+        let ids: Vec<_> =
+            (1..200).map(|n: u8| ReleaseId::new(at(i64::from(n) * 997), [n; 10])).collect();
         assert!(ids.is_sorted());
         assert!(ids.iter().map(ToString::to_string).is_sorted());
     }
@@ -244,7 +245,16 @@ mod tests {
     #[test]
     fn malformed_texts_are_refused() {
         let long = "x".repeat(5_000_000);
-        for text in ["", "rol", "rol_", "ROL_01hf7yat00e1gr3ge1r70w3g70", "rol_81hf7yat00e1gr3ge1r70w3g70", "rol_01hf7yat00e1gr3ge1r70w3g7u", "ro\u{e9}01hf7yat00e1gr3ge1r70w3g7", &long] {
+        for text in [
+            "",
+            "rol",
+            "rol_",
+            "ROL_01hf7yat00e1gr3ge1r70w3g70",
+            "rol_81hf7yat00e1gr3ge1r70w3g70",
+            "rol_01hf7yat00e1gr3ge1r70w3g7u",
+            "ro\u{e9}01hf7yat00e1gr3ge1r70w3g7",
+            &long,
+        ] {
             let error = text.parse::<AnyId>().unwrap_err();
             assert!(error.to_string().len() < 400);
         }

@@ -76,7 +76,9 @@ pub struct Share {
 }
 
 /// A share of traffic in units of 0.01 %.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Weight(u16);
 
@@ -120,7 +122,9 @@ impl fmt::Display for Weight {
 }
 
 /// How often a target's desired state has changed. The data plane never goes back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Generation(pub u64);
 
@@ -191,7 +195,9 @@ impl From<Target> for String {
 
 /// Why a text names no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a target: expected instances/SERVICE/ENVIRONMENT/RELEASE, weights/SERVICE/ENVIRONMENT or survey/SERVICE/ENVIRONMENT")]
+#[error(
+    "`{0}` is not a target: expected instances/SERVICE/ENVIRONMENT/RELEASE, weights/SERVICE/ENVIRONMENT or survey/SERVICE/ENVIRONMENT"
+)]
 pub struct TargetError(String);
 
 /// How an intent ended.

@@ -66,9 +66,13 @@ impl From<&Fact> for Record {
 impl Record {
     /// Reads the fact back; says which field this version cannot read.
     pub fn read(&self) -> Result<Fact, Unreadable> {
-        let unreadable = |field| move |text: &dyn fmt::Display| Unreadable { field, why: text.to_string() };
+        let unreadable =
+            |field| move |text: &dyn fmt::Display| Unreadable { field, why: text.to_string() };
         if self.schema != i64::from(crate::fact::SCHEMA) {
-            return Err(unreadable("schema")(&format!("{} is not known to this version", self.schema)));
+            return Err(unreadable("schema")(&format!(
+                "{} is not known to this version",
+                self.schema
+            )));
         }
         Ok(Fact {
             at: Timestamp::from_microsecond(self.at).map_err(|e| unreadable("at")(&e))?,
@@ -170,7 +174,9 @@ impl Verifier {
         let Some(suspect) = self.suspect else {
             return match self.head {
                 head if head == stored => Ok(head),
-                head if head.seq < stored.seq => Err(Break::CutOff { first: seq, last: stored.seq }),
+                head if head.seq < stored.seq => {
+                    Err(Break::CutOff { first: seq, last: stored.seq })
+                }
                 head => Err(Break::Head { found: stored, computed: head }),
             };
         };

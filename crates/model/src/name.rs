@@ -124,7 +124,9 @@ impl FromStr for Place {
 
 /// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a name: expected at most {MAX_NAME} lowercase letters, digits and inner hyphens, beginning with a letter")]
+#[error(
+    "`{text}` is not a name: expected at most {MAX_NAME} lowercase letters, digits and inner hyphens, beginning with a letter"
+)]
 pub struct NameError {
     text: String,
 }
@@ -152,7 +154,8 @@ mod tests {
         for good in ["a", "shop", "shop-2", &"a".repeat(63)] {
             assert_eq!(good.parse::<ServiceName>().unwrap().as_str(), good);
         }
-        for bad in ["", "-a", "a-", "2a", "Shop", "a_b", "a.b", "sh\u{f6}p", "a/b", &"a".repeat(64)] {
+        for bad in ["", "-a", "a-", "2a", "Shop", "a_b", "a.b", "sh\u{f6}p", "a/b", &"a".repeat(64)]
+        {
             assert!(bad.parse::<ServiceName>().is_err(), "{bad}");
         }
     }

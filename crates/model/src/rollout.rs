@@ -167,7 +167,8 @@ impl TryFrom<PlanDraft> for Plan {
         if steps.len() > 100 || steps.last().is_none_or(|last| last.weight != Weight::ALL) {
             return Err(PlanError::LastStep);
         }
-        let rises = steps.is_sorted_by(|a, b| a.weight < b.weight) && steps[0].weight > Weight::NONE;
+        let rises =
+            steps.is_sorted_by(|a, b| a.weight < b.weight) && steps[0].weight > Weight::NONE;
         if !rises {
             return Err(PlanError::Order);
         }
@@ -206,18 +207,34 @@ pub struct Step {
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// The candidate's instances are wanted and become ready.
-    Starting { until: Timestamp },
+    Starting {
+        until: Timestamp,
+    },
     /// A step's split is wanted and not yet confirmed.
-    Shifting { step: usize },
+    Shifting {
+        step: usize,
+    },
     /// The split is in force; its evidence is gathered.
-    Holding { step: usize, since: Timestamp, until: Timestamp },
+    Holding {
+        step: usize,
+        since: Timestamp,
+        until: Timestamp,
+    },
     /// The release before is started again, because it had been told to stop.
-    Reviving { because: Because },
+    Reviving {
+        because: Because,
+    },
     /// The traffic is wanted back at the release before.
-    Retreating { because: Because },
+    Retreating {
+        because: Because,
+    },
     /// The instances that lost are being stopped.
-    Clearing { verdict: Verdict },
-    Ended { verdict: Verdict },
+    Clearing {
+        verdict: Verdict,
+    },
+    Ended {
+        verdict: Verdict,
+    },
 }
 
 /// How a rollout ends.

@@ -1,5 +1,7 @@
 //! Facts in plain sentences, for the journal's readers.
 
+use std::fmt::Write;
+
 use crate::fact::{
     DriftFound, DriftMended, ProcessParked, RolloutEnded, RolloutHastened, RolloutHindered,
     RolloutPaused, RolloutRetreating, RolloutShifted, RolloutStarted, RolloutStepPassed,
@@ -25,7 +27,9 @@ impl What {
             Self::RolloutStepPassed(RolloutStepPassed { weight, evidence, .. }) => {
                 format!("the step at {weight} held: {}", seen(evidence))
             }
-            Self::RolloutPaused(RolloutPaused { .. }) => "paused; health is still watched".to_owned(),
+            Self::RolloutPaused(RolloutPaused { .. }) => {
+                "paused; health is still watched".to_owned()
+            }
             Self::RolloutResumed(_) => "resumed".to_owned(),
             Self::RolloutHastened(RolloutHastened { every_step: true, .. }) => {
                 "promoted by hand: every step waits for fresh evidence only".to_owned()
@@ -60,7 +64,11 @@ impl What {
 }
 
 fn step(step: &Step) -> String {
-    if step.hold.is_zero() { step.weight.to_string() } else { format!("{} for {:#}", step.weight, step.hold) }
+    if step.hold.is_zero() {
+        step.weight.to_string()
+    } else {
+        format!("{} for {:#}", step.weight, step.hold)
+    }
 }
 
 fn seen(evidence: &Evidence) -> String {
@@ -71,27 +79,30 @@ fn seen(evidence: &Evidence) -> String {
         seen.push_str(&count(u64::from(*restarts), "restart"));
     }
     if *requests > 0 {
-        seen.push_str(&format!(", {bad} of {requests} requests bad"));
+        write!(seen, ", {bad} of {requests} requests bad").expect("texts take all");
     }
     seen
 }
 
 fn reason(because: &Because) -> String {
     let (mut text, last_words) = match because {
-        Because::CrashLoop { restarts, last_words } => {
-            (format!("instances crash again and again ({})", count(u64::from(*restarts), "restart")), last_words)
-        }
+        Because::CrashLoop { restarts, last_words } => (
+            format!("instances crash again and again ({})", count(u64::from(*restarts), "restart")),
+            last_words,
+        ),
         Because::NeverReady { ready, wanted, last_words } => {
             (format!("not ready in time ({ready} of {wanted})"), last_words)
         }
         Because::Unwell { ready, wanted, last_words } => {
             (format!("instances are missing ({ready} of {wanted} ready)"), last_words)
         }
-        Because::Hindered { target, why } => (format!("{target} cannot be as wanted: {why}"), &None),
+        Because::Hindered { target, why } => {
+            (format!("{target} cannot be as wanted: {why}"), &None)
+        }
         Because::Told { by, why } => (format!("{by} said so: {why}"), &None),
     };
     if let Some(line) = last_words.as_ref().and_then(|words| words.lines().next_back()) {
-        text.push_str(&format!("; its last words: {line}"));
+        write!(text, "; its last words: {line}").expect("texts take all");
     }
     text
 }

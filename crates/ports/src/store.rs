@@ -238,6 +238,8 @@ pub enum StoreErrorKind {
     /// Another server has it.
     Locked,
     ReadOnly,
+    /// It does not let this user in, or not do this.
+    Denied,
     Full,
     /// Written by a newer Highroad.
     Newer,
@@ -245,6 +247,7 @@ pub enum StoreErrorKind {
     Foreign,
     /// Cut short or overwritten.
     Damaged,
+    /// Nobody knows whether what was asked for was done: load again, and repeat commands by their id.
     Unreachable,
     /// A state or fact above the limits.
     TooLarge,

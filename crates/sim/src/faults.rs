@@ -76,10 +76,12 @@ impl Faults {
     async fn crash_point(&self) {
         let point = self.passed.fetch_add(1, Ordering::Relaxed);
         let by_luck = self.luck.as_ref().is_some_and(|luck| luck.one_in(24));
-        if (self.crash_at == Some(point) || by_luck) && self.crashes_left.load(Ordering::Relaxed) > 0 {
+        if (self.crash_at == Some(point) || by_luck)
+            && self.crashes_left.load(Ordering::Relaxed) > 0
+        {
             self.crashes_left.fetch_sub(1, Ordering::Relaxed);
             self.crashed.store(true, Ordering::Relaxed);
-            pending().await
+            pending::<()>().await;
         }
     }
 
@@ -240,7 +242,10 @@ impl FaultyNode {
         }
     }
 
-    async fn ask<T>(&self, answer: impl Future<Output = Result<T, Unreachable>>) -> Result<T, Unreachable> {
+    async fn ask<T>(
+        &self,
+        answer: impl Future<Output = Result<T, Unreachable>>,
+    ) -> Result<T, Unreachable> {
         if self.faults.one_in(15) {
             return Err(Unreachable("the line is dead".to_owned()));
         }

@@ -36,9 +36,12 @@ fn main() -> ExitCode {
         }
         ["seeds", count, ref from @ ..] if number(count).is_some() => {
             let from = from.first().and_then(|from| number(from)).unwrap_or(0);
-            try_seeds(from, number(count).unwrap_or(0), |seed| {
-                random::check(seed).map(|checked| checked.decisions)
-            }, "decisions")
+            try_seeds(
+                from,
+                number(count).unwrap_or(0),
+                |seed| random::check(seed).map(|checked| checked.decisions),
+                "decisions",
+            )
         }
         ["points", count, ref from @ ..] if number(count).is_some() => {
             let from = from.first().and_then(|from| number(from)).unwrap_or(0);
@@ -63,7 +66,12 @@ fn play(file: &str) -> Result<String, Box<dyn std::error::Error>> {
     Ok(Scenario::read(&std::fs::read_to_string(file)?)?.play())
 }
 
-fn try_seeds(from: u64, count: u64, check: impl Fn(u64) -> Result<u64, String>, of: &str) -> ExitCode {
+fn try_seeds(
+    from: u64,
+    count: u64,
+    check: impl Fn(u64) -> Result<u64, String>,
+    of: &str,
+) -> ExitCode {
     let began = SystemClock.now();
     let mut total = 0;
     for seed in from..from + count {

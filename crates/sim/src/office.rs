@@ -65,7 +65,11 @@ impl Office {
         let reply = self
             .insist(|handle, command| {
                 let rollout = rollout.clone();
-                async move { handle.start::<Rollouts>(id.into(), rollout, self.operator.clone(), command).await }
+                async move {
+                    handle
+                        .start::<Rollouts>(id.into(), rollout, self.operator.clone(), command)
+                        .await
+                }
             })
             .await;
         (id, reply)
@@ -74,7 +78,9 @@ impl Office {
     pub async fn tell(&self, rollout: RolloutId, word: Word) -> Result<Reply, HandleError> {
         self.insist(|handle, command| {
             let word = word.clone();
-            async move { handle.tell::<Rollouts>(rollout.into(), word, self.operator.clone(), command).await }
+            async move {
+                handle.tell::<Rollouts>(rollout.into(), word, self.operator.clone(), command).await
+            }
         })
         .await
     }

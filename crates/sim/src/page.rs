@@ -27,7 +27,8 @@ pub fn diary(entries: &[Entry], releases: &[Release]) -> String {
         for release in releases {
             sentence = sentence.replace(&release.id.to_string(), &release.version);
         }
-        let line = format!("{label:<6} {}  {:<16} {sentence}", clock_face(since), fact.actor.to_string());
+        let line =
+            format!("{label:<6} {}  {:<16} {sentence}", clock_face(since), fact.actor.to_string());
         page.push_str(line.trim_end());
         page.push('\n');
         if let What::RolloutShifted(shifted) = &fact.what {

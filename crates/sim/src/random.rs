@@ -85,7 +85,9 @@ pub fn check_every_crash_point(seed: u64) -> Result<u64, String> {
         let (mut world, crashed_ending) = story.live(|clock| Faults::crash_at(clock, point));
         examine(&mut world, &story).map_err(|error| format!("crash point {point}: {error}"))?;
         if ending != crashed_ending {
-            return Err(format!("crash point {point}: another end: {crashed_ending:?}, and without it {ending:?}"));
+            return Err(format!(
+                "crash point {point}: another end: {crashed_ending:?}, and without it {ending:?}"
+            ));
         }
     }
     Ok(points)
@@ -100,7 +102,8 @@ pub fn replay(seed: u64) -> String {
     }
     let (mut calm, ending) = story.live(Faults::none);
     write!(told, "\nwithout faults: {ending:?}\n{}", diary_of(&mut calm)).expect("texts take all");
-    let (mut rough, ending) = story.live(|clock| Faults::drawn(clock, seed, Seeded::new(seed).below(7)));
+    let (mut rough, ending) =
+        story.live(|clock| Faults::drawn(clock, seed, Seeded::new(seed).below(7)));
     write!(told, "\nwith faults: {ending:?}\n{}", diary_of(&mut rough)).expect("texts take all");
     for broken in rough.watch.broken() {
         writeln!(told, "broken: {broken}").expect("texts take all");
@@ -126,13 +129,15 @@ impl Story {
                 let release = office.release(&format!("1.{number}.0"));
                 releases.push(release.clone());
                 node.set_nature(release.id, fate.nature(&clock));
-                let started = office.start(&place, release.clone(), live.clone(), plan.clone()).await;
+                let started =
+                    office.start(&place, release.clone(), live.clone(), plan.clone()).await;
                 let id = started.0;
                 started.1.expect("nothing else moves in this place");
                 match *fate {
                     Fate::Good | Fate::Crashes { .. } | Fate::NeverReady | Fate::Refused => {}
                     Fate::HasRival => {
-                        let rival = office.start(&place, release.clone(), None, plan.clone()).await.1;
+                        let rival =
+                            office.start(&place, release.clone(), None, plan.clone()).await.1;
                         assert!(matches!(rival, Err(HandleError::SlotTaken { .. })), "{rival:?}");
                     }
                     Fate::Promoted { after } => {
@@ -219,7 +224,9 @@ impl Fate {
             Self::NeverReady => {
                 Nature { ready_after: SignedDuration::from_hours(10_000), ..Nature::default() }
             }
-            Self::Refused => Nature { refused: Some("no such image".to_owned()), ..Nature::default() },
+            Self::Refused => {
+                Nature { refused: Some("no such image".to_owned()), ..Nature::default() }
+            }
             _ => Nature { ready_after: SignedDuration::from_secs(40), ..Nature::default() },
         }
     }
@@ -245,17 +252,21 @@ fn examine(world: &mut World, story: &Story) -> Result<Checked, String> {
     if let Some(open) = processes.iter().find(|process| !process.open.is_empty()) {
         return Err(format!("{} still waits for {:?}", open.id, open.open));
     }
-    let store = world.store.clone();
+    let memory = world.store.clone();
     let (entries, head) = world.run(async {
         let all = Query { limit: usize::MAX, ..Query::default() };
-        let entries = store.entries(all).await.expect("a store in memory always answers");
-        (entries, store.head().await.expect("a store in memory always answers"))
+        let entries = memory.entries(all).await.expect("a store in memory always answers");
+        (entries, memory.head().await.expect("a store in memory always answers"))
     });
     let facts = head.seq;
     let of_kind = |kind: &str| entries.iter().filter(|entry| entry.record.kind == kind).count();
     for kind in ["rollout.started", "rollout.ended"] {
         if of_kind(kind) != story.chapters.len() {
-            return Err(format!("{} facts of kind {kind} for {} rollouts", of_kind(kind), story.chapters.len()));
+            return Err(format!(
+                "{} facts of kind {kind} for {} rollouts",
+                of_kind(kind),
+                story.chapters.len()
+            ));
         }
     }
     page::verify(entries, head).map_err(|error| error.to_string())?;
@@ -266,6 +277,7 @@ fn examine(world: &mut World, story: &Story) -> Result<Checked, String> {
 fn diary_of(world: &mut World) -> String {
     let store = world.store.clone();
     let all = Query { limit: usize::MAX, ..Query::default() };
-    let entries = world.run(async { store.entries(all).await.expect("a store in memory always answers") });
+    let entries =
+        world.run(async { store.entries(all).await.expect("a store in memory always answers") });
     page::diary(&entries, &[])
 }

@@ -11,7 +11,7 @@
 //! until 2h
 //! ```
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use conductor::{HandleError, Reply};
 use engine::rollout::Word;
@@ -125,22 +125,23 @@ impl Scenario {
             let all = Query { limit: usize::MAX, ..Query::default() };
             store.entries(all).await.expect("a store in memory always answers")
         });
-        let head = world.run(async { store.head().await.expect("a store in memory always answers") });
+        let head =
+            world.run(async { store.head().await.expect("a store in memory always answers") });
         let version = |id| {
             let release = known.iter().find(|release| release.id == id);
             release.map_or_else(String::new, |release| release.version.clone())
         };
         let mut page = format!("{}\n\n{}\n", self.title, page::diary(&entries, &known));
         for (at, word, answer) in answers {
-            page.push_str(&format!("at {at:#}, person:ada said `{word}`: {answer}\n"));
+            writeln!(page, "at {at:#}, person:ada said `{word}`: {answer}").expect("texts take all");
         }
-        page.push_str(&format!("\nin the end: {}\n", node.picture(version)));
+        writeln!(page, "\nin the end: {}", node.picture(version)).expect("texts take all");
         page.push_str(&match page::verify(entries, head) {
             Ok(head) => format!("the journal's {} facts verify\n", head.seq),
             Err(error) => format!("{error}\n"),
         });
         for broken in world.watch.broken() {
-            page.push_str(&format!("broken: {broken}\n"));
+            writeln!(page, "broken: {broken}").expect("texts take all");
         }
         page
     }
@@ -246,7 +247,11 @@ impl Draft {
         };
         let say = |word| {
             let started = self.acts.iter().any(|(_, act)| matches!(act, Act::Start { .. }));
-            if started { Ok(Act::Say { word }) } else { Err("nothing was started before".to_owned()) }
+            if started {
+                Ok(Act::Say { word })
+            } else {
+                Err("nothing was started before".to_owned())
+            }
         };
         match words {
             ["start", version] => Ok(Act::Start { version: known(version)? }),
@@ -311,7 +316,8 @@ fn duration(text: &str) -> Result<SignedDuration, String> {
         Some(days) => days.checked_mul(24).map(SignedDuration::from_hours),
         None => text.parse().ok(),
     };
-    parsed.ok_or_else(|| format!("`{text}` is not a duration: expected one such as `1h30m` or `3d`"))
+    parsed
+        .ok_or_else(|| format!("`{text}` is not a duration: expected one such as `1h30m` or `3d`"))
 }
 
 fn text_of(error: impl fmt::Display) -> String {

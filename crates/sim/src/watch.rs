@@ -72,9 +72,12 @@ impl Watch {
         let rollouts = self.rollouts.lock().expect("the watch does not panic");
         let here = rollouts.values().filter(|rollout| rollout.place == *place);
         for rollout in here.filter(|rollout| !Rollouts::is_over(rollout)) {
-            let (weight, permitted) = (node.weight(place, rollout.candidate.id), rollout.permitted_weight());
+            let (weight, permitted) =
+                (node.weight(place, rollout.candidate.id), rollout.permitted_weight());
             if weight > permitted {
-                self.report(format!("the candidate has {weight} of the traffic, where {permitted} is its step"));
+                self.report(format!(
+                    "the candidate has {weight} of the traffic, where {permitted} is its step"
+                ));
             }
         }
     }

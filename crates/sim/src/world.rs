@@ -69,7 +69,8 @@ impl World {
         let store = Arc::new(MemoryStore::default());
         let node = Arc::new(FakeNode::new(Arc::new(clock.clone())));
         let (faults, watch) = (Arc::new(Faults::none(clock.clone())), Arc::default());
-        let (workloads, traffic): (Arc<dyn Workloads>, Arc<dyn Traffic>) = (node.clone(), node.clone());
+        let (workloads, traffic): (Arc<dyn Workloads>, Arc<dyn Traffic>) =
+            (node.clone(), node.clone());
         let ports: (Arc<dyn Store>, Hands) = (store.clone(), Hands { workloads, traffic });
         Self::new(clock, store, node, faults, watch, ports, false)
     }
@@ -84,7 +85,8 @@ impl World {
         is_checked: bool,
     ) -> Self {
         let office = Office::new(clock.clone(), Seeded::new(1));
-        let (server, bell) = (Box::pin(std::future::pending()), Arc::new(Bell(AtomicBool::new(true))));
+        let (server, bell) =
+            (Box::pin(std::future::pending()), Arc::new(Bell(AtomicBool::new(true))));
         let mut world =
             Self { clock, store, node, faults, watch, office, ports, is_checked, server, bell };
         world.boot(SignedDuration::ZERO);

@@ -31,12 +31,18 @@ fn scripts_that_make_no_sense_are_refused_with_their_line() {
         ("", "line 0: the script has no line `plan …`"),
         ("moon landing", "line 1: `moon landing` is not understood"),
         ("place Shop/production", "line 1: `Shop` is not a name"),
-        ("plan 2 instances: 5 %, 2 %\nplace a/b\nuntil 1h", "line 3: the last of at most 100 steps"),
+        (
+            "plan 2 instances: 5 %, 2 %\nplace a/b\nuntil 1h",
+            "line 3: the last of at most 100 steps",
+        ),
         ("plan 2 instances: 500 %", "line 1: `500` is not a share: expected 0 to 100"),
         ("\nat 1h start 1.0", "line 2: nothing is said of 1.0 before"),
         ("at 1h pause", "line 1: nothing was started before"),
         ("until soon", "line 1: `soon` is not a duration"),
-        ("a is live\nat 2h start a\nat 1h start a", "line 3: acts stand in the order of their times"),
+        (
+            "a is live\nat 2h start a\nat 1h start a",
+            "line 3: acts stand in the order of their times",
+        ),
     ] {
         let error = Scenario::read(script).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{script:?}: {error}");

@@ -24,7 +24,9 @@ pub(super) fn look(folder: &Folder) -> Option<Owner> {
         Some(Owner { name, because: format!("{file} says so") })
     });
     listed.or_else(|| {
-        let name = party(&git_email()?)?;
+        // The forges' hidden addresses reach nobody.
+        let name = git_email().filter(|email| !email.contains("noreply"))?;
+        let name = party(&name)?;
         Some(Owner { name, because: "git's user.email says so".to_owned() })
     })
 }

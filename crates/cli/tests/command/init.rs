@@ -286,6 +286,18 @@ fn the_owner() {
 }
 
 #[test]
+fn hidden_addresses_own_nothing() {
+    let repository = Repository::with(&[]);
+    repository.write("home/.gitconfig", "[user]\nemail = 1+ada@users.noreply.github.com\n");
+    let told = crate::command(&repository.path, "init --json")
+        .env("HOME", repository.path.join("home"))
+        .output()
+        .unwrap();
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(told["owner"]["name"], "shop");
+}
+
+#[test]
 fn workflows_are_seen() {
     let told = init(&[(".github/workflows/ci.yml", ""), (".github/workflows/README.md", "")]);
     assert_eq!(

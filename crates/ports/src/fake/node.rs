@@ -66,8 +66,8 @@ impl FakeNode {
     pub fn picture(&self, name: impl Fn(ReleaseId) -> String) -> String {
         let world = self.world();
         let running = world.groups.iter().filter(|(_, running)| running.kept.want > 0);
-        let groups =
-            running.map(|(group, running)| format!("{} of {}", running.kept.want, name(group.release)));
+        let groups = running
+            .map(|(group, running)| format!("{} of {}", running.kept.want, name(group.release)));
         let shares = world.splits.values().flat_map(|kept| &kept.want);
         let splits = shares.map(|share| format!("{} to {}", share.weight, name(share.release)));
         groups.chain(splits).collect::<Vec<_>>().join(", ")

@@ -155,7 +155,7 @@ impl Draft {
         if is_understood(&alone) {
             self.line(&format!("command: {alone}"));
         } else {
-            self.comment("This needs a shell, which is named because none is there by itself.");
+            self.comment("This needs a shell, and Highroad starts programs without one.");
             self.line(&format!("command: [sh, -c, {}]", in_quotes(command)));
         }
     }

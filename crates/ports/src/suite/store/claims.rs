@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use model::id::AnyId;
 use model::intent::Generation;
 
-use super::given::*;
-use crate::store::{Change, Claim, Settled, Status, Store};
+use super::given::{
+    at, change, claim, claimed, commit, due, hold, load, open, process, refused, side_by_side,
+    steer, survey,
+};
+use crate::store::{Change, Claim, Claimed, Settled, Status, Store};
 
 pub async fn due_processes_are_handed_out_the_longest_due_first(store: &dyn Store) {
     for (number, wake_at) in [(1, 30), (2, 10), (3, 20), (4, 10), (5, 40)] {
@@ -126,7 +129,7 @@ pub async fn what_has_ended_is_due_while_something_is_open(store: &dyn Store) {
     let settled =
         Settled { target: steer("shop/a", 1).target(), generation: Generation(1), upheld: true };
     commit(store, Change { settled: vec![settled], ..ended(Some(1)) }).await;
-    assert_eq!(claimed(store, claim(1_000, 2_000)).await, crate::store::Claimed::default());
+    assert_eq!(claimed(store, claim(1_000, 2_000)).await, Claimed::default());
 }
 
 pub async fn what_is_parked_is_never_due(store: &dyn Store) {
@@ -138,7 +141,7 @@ pub async fn what_is_parked_is_never_due(store: &dyn Store) {
     commit(store, Change { intents: vec![steer("shop/a", 1)], ..parked(None) }).await;
     commit(store, parked(Some(1))).await;
     let again = Claim { anew: true, ..claim(1_000, 2_000) };
-    assert_eq!(claimed(store, again).await, crate::store::Claimed::default());
+    assert_eq!(claimed(store, again).await, Claimed::default());
     assert_eq!(open(store, process(1)).await.len(), 1);
     // Taken up again, it is due like any other whose server has crashed.
     let unparked = Change {

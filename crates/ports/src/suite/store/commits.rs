@@ -2,11 +2,15 @@
 
 use jiff::Timestamp;
 use model::intent::{Generation, Intent};
-use model::journal::Record;
+use model::journal::{Head, Record};
 
-use super::given::*;
+use super::given::{
+    at, audit, change, claim, claimed, command, commit, due, everything, found, load, process,
+    record, refused, refused_as_too_large, sealed, side_by_side, steer, survey, told, verified,
+};
 use crate::store::{
-    Change, Commit, CommitError, MAX_FACT, MAX_ITEMS, MAX_STATE, Open, Status, Store, Stored,
+    Change, Claim, Claimed, Commit, CommitError, MAX_FACT, MAX_ITEMS, MAX_STATE, Open, Status,
+    Store, Stored,
 };
 
 pub async fn a_new_process_is_kept(store: &dyn Store) {
@@ -56,9 +60,9 @@ pub async fn a_process_is_kept_as_it_was_last_decided(store: &dyn Store) {
 pub async fn nothing_is_known_of_what_was_never_committed(store: &dyn Store) {
     assert_eq!(store.load(process(1)).await.unwrap(), None);
     assert_eq!(store.reply_to(command(1)).await.unwrap(), None);
-    assert_eq!(store.head().await.unwrap(), model::journal::Head::default());
+    assert_eq!(store.head().await.unwrap(), Head::default());
     assert_eq!(found(store, everything()).await, [0; 0]);
-    assert_eq!(claimed(store, claim(100, 200)).await, crate::store::Claimed::default());
+    assert_eq!(claimed(store, claim(100, 200)).await, Claimed::default());
     assert_eq!(audit(store, 100, 200).await, []);
 }
 
@@ -119,7 +123,7 @@ pub async fn times_are_kept_to_the_microsecond(store: &dyn Store) {
         assert_eq!(load(store, process(number)).await.wake_at, wake_at);
     }
     let until = Timestamp::from_microsecond(1_800_000_000_123_457).unwrap();
-    let of = crate::store::Claim { now: until, ..claim(0, 100) };
+    let of = Claim { now: until, ..claim(0, 100) };
     assert_eq!(due(store, of).await, [process(3), process(2), process(1)]);
 }
 
@@ -143,14 +147,15 @@ pub async fn unusual_text_is_kept_as_it_is(store: &dyn Store) {
             body: text.to_owned(),
             ..record(i64::from(number))
         };
-        let command = Some((command(number), text.to_owned()));
+        let said = command(number);
+        let command = Some((said, text.to_owned()));
         commit(store, Commit { facts: vec![sealed(fact.clone())], command, ..new.clone().into() })
             .await;
         let stored = load(store, process(number)).await;
         assert_eq!((stored.kind, stored.state, stored.slot), (new.kind, new.state, new.slot));
         let entries = store.entries(everything()).await.unwrap();
         assert_eq!(entries.last().unwrap().record, fact);
-        let reply = store.reply_to(self::command(number)).await.unwrap();
+        let reply = store.reply_to(said).await.unwrap();
         assert_eq!(reply.as_deref(), Some(text));
     }
     verified(store).await;

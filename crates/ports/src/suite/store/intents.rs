@@ -3,7 +3,9 @@
 use model::id::AnyId;
 use model::intent::{Generation, Intent, Target};
 
-use super::given::*;
+use super::given::{
+    at, audit, change, claim, commit, due, load, open, process, run, steer, survey,
+};
 use crate::store::{Audit, Change, Settled, Status, Store};
 
 pub async fn generations_grow_by_target(store: &dyn Store) {

@@ -6,7 +6,9 @@ use model::id::{AnyId, Prefix};
 use model::journal::{Head, Record};
 use model::name::Scope;
 
-use super::given::*;
+use super::given::{
+    at, change, command, commit, everything, found, process, record, sealed, told, verified,
+};
 use crate::store::{Commit, Query, Store};
 
 pub async fn facts_are_linked_in_one_chain(store: &dyn Store) {

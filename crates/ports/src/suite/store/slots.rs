@@ -1,6 +1,6 @@
 //! What only one may have: a slot, and the first reply to a command.
 
-use super::given::*;
+use super::given::{change, command, commit, load, process, record, refused, sealed, verified};
 use crate::store::{Change, Commit, CommitError, Status, Store};
 
 const SLOT: &str = "rollout/shop/production";
