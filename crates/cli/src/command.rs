@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod help;
 mod init;
+mod journal;
 mod man;
 mod schema;
 
@@ -19,6 +20,7 @@ use crate::terminal::Terminal;
 pub(crate) enum Command {
     Init(init::Init),
     Check(check::Check),
+    Journal(Box<journal::Journal>),
     Schema(schema::Schema),
     Completions(completions::Completions),
     Man(man::Man),
@@ -30,6 +32,7 @@ impl Command {
         match self {
             Self::Init(init) => init.run(terminal),
             Self::Check(check) => check.run(terminal),
+            Self::Journal(journal) => journal.run(global, terminal),
             Self::Schema(schema) => schema.run(terminal),
             Self::Completions(completions) => completions.run(terminal),
             Self::Man(man) => man.run(terminal),
@@ -49,6 +52,14 @@ pub(crate) struct Example {
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) examples: &'static [Example],
+    /// The commands of this command.
+    pub(crate) below: &'static [Entry],
+}
+
+impl Entry {
+    const fn new(name: &'static str, examples: &'static [Example]) -> Self {
+        Self { name, examples, below: &[] }
+    }
 }
 
 #[derive(Debug)]
@@ -61,26 +72,25 @@ pub(crate) struct Group {
 pub(crate) const GROUPS: &[Group] = &[
     Group {
         title: "Set up a repository",
-        commands: &[
-            Entry { name: "init", examples: init::EXAMPLES },
-            Entry { name: "check", examples: check::EXAMPLES },
-        ],
+        commands: &[Entry::new("init", init::EXAMPLES), Entry::new("check", check::EXAMPLES)],
     },
+    Group { title: "See what happened", commands: &[journal::ENTRY] },
     Group {
         title: "Work with editors and shells",
         commands: &[
-            Entry { name: "schema", examples: schema::EXAMPLES },
-            Entry { name: "completions", examples: completions::EXAMPLES },
-            Entry { name: "man", examples: man::EXAMPLES },
+            Entry::new("schema", schema::EXAMPLES),
+            Entry::new("completions", completions::EXAMPLES),
+            Entry::new("man", man::EXAMPLES),
         ],
     },
-    Group { title: "Learn more", commands: &[Entry { name: "help", examples: help::EXAMPLES }] },
+    Group { title: "Learn more", commands: &[Entry::new("help", help::EXAMPLES)] },
 ];
 
 /// The examples of the front page.
 pub(crate) const EXAMPLES: &[Example] = &[
     Example { line: "highroad init", does: "look at this folder and write its highroad.yaml" },
     Example { line: "highroad check", does: "say what is wrong in it, if anything" },
+    Example { line: "highroad journal --follow", does: "watch what happens" },
 ];
 
 pub(crate) fn entries() -> impl Iterator<Item = &'static Entry> {
@@ -96,21 +106,28 @@ mod tests {
 
     #[test]
     fn every_command_has_one_row() {
-        let definition = crate::help::definition(80);
-        let mut defined: Vec<_> =
-            definition.get_subcommands().map(clap::Command::get_name).collect();
-        let mut listed: Vec<_> = entries().map(|entry| entry.name).collect();
-        defined.sort_unstable();
-        listed.sort_unstable();
-        assert_eq!(defined, listed);
+        fn compare(definition: &clap::Command, listed: Vec<&Entry>) {
+            let mut defined: Vec<_> =
+                definition.get_subcommands().map(clap::Command::get_name).collect();
+            let mut names: Vec<_> = listed.iter().map(|entry| entry.name).collect();
+            defined.sort_unstable();
+            names.sort_unstable();
+            assert_eq!(defined, names, "{}", definition.get_name());
+            for entry in listed {
+                let command = definition.find_subcommand(entry.name).unwrap();
+                compare(command, entry.below.iter().collect());
+            }
+        }
+        compare(&crate::help::definition(80), entries().collect());
     }
 
     #[test]
     fn every_example_is_a_right_command_line() {
-        let all = entries().flat_map(|entry| {
-            assert!(!entry.examples.is_empty(), "{} has no example", entry.name);
-            entry.examples
-        });
+        let all =
+            entries().flat_map(|entry| [entry].into_iter().chain(entry.below)).flat_map(|entry| {
+                assert!(!entry.examples.is_empty(), "{} has no example", entry.name);
+                entry.examples
+            });
         for Example { line, .. } in all.chain(EXAMPLES) {
             // What the shell would keep for itself is not ours to read.
             let ours = line.split([';', '>', '|', '<']).next().unwrap();

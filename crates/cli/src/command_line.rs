@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{FromArgMatches as _, Parser};
 
 use crate::command::Command;
+use crate::database::{Database, DatabaseUrl};
 use crate::error::Error;
 use crate::terminal::{Color, Terminal, Wishes};
 use crate::{data, help, usage};
@@ -41,6 +42,12 @@ pub(crate) struct Global {
     #[arg(help = "The folder for Highroad's data (or HIGHROAD_DATA)")]
     data: Option<PathBuf>,
 
+    #[arg(long, global = true, value_name = "URL", value_hint = clap::ValueHint::Url)]
+    #[arg(
+        help = "A PostgreSQL database instead of the folder's highroad.db (or HIGHROAD_DATABASE)"
+    )]
+    database: Option<DatabaseUrl>,
+
     /// Write JSON instead of text, errors too
     #[arg(long, global = true)]
     json: bool,
@@ -57,6 +64,11 @@ impl Global {
 
     pub(crate) fn data(&self) -> Result<PathBuf, Error> {
         data::folder(self.data.as_deref())
+    }
+
+    pub(crate) fn database(&self) -> Result<Database, Error> {
+        let variable = std::env::var_os("HIGHROAD_DATABASE");
+        Database::chosen(self.database.as_ref(), variable, || self.data())
     }
 }
 

@@ -69,8 +69,9 @@ impl Error {
     }
 }
 
-/// The operating system's words without its number: `permission denied`.
-pub(crate) fn plain(error: &io::Error) -> String {
+/// The words of the operating system or of a library, without the number and as a fragment:
+/// `permission denied`.
+pub(crate) fn plain(error: &dyn std::error::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error ").next().unwrap_or_default();
     let mut letters = text.chars();

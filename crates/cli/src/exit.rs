@@ -51,11 +51,13 @@ impl Exit {
     pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::Success => "it worked",
-            Self::Findings => "there are findings in your files; they are printed",
+            Self::Findings => {
+                "there are findings, in your files or in the journal; they are printed"
+            }
             Self::Usage => "the command line is wrong",
             Self::NotFound => "the thing named is not there",
             Self::Refused => "refused, by the state of things or by policy",
-            Self::Store => "the store cannot be used: locked, newer, damaged or full",
+            Self::Store => "the store cannot be used: locked, newer, damaged, full or out of reach",
             Self::Bug => "a bug in Highroad; the message says how to report it",
             Self::Io => "a file or stream cannot be read or written",
             Self::Interrupted => "interrupted",

@@ -17,13 +17,20 @@ pub(crate) fn definition(width: usize) -> Command {
     root.build();
     let front = Page { width }.front(&mut root);
     root = root.override_help(front);
-    for entry in command::entries() {
-        root = root.mut_subcommand(entry.name, |mut command| {
+    with_pages(root, command::entries(), width)
+}
+
+fn with_pages<'a>(
+    command: Command,
+    entries: impl Iterator<Item = &'a command::Entry>,
+    width: usize,
+) -> Command {
+    entries.fold(command, |command, entry| {
+        command.mut_subcommand(entry.name, |mut command| {
             let page = Page { width }.command(&mut command, entry.examples);
-            command.override_help(page)
-        });
-    }
-    root
+            with_pages(command, entry.below.iter(), width).override_help(page)
+        })
+    })
 }
 
 /// Clap's own words for `--help` point to a longer page, which is not there.
@@ -97,11 +104,9 @@ struct Page {
 
 impl Page {
     fn front(&self, root: &mut Command) -> StyledStr {
-        let about = |name: &str| {
-            let about = root.find_subcommand(name).and_then(Command::get_about);
-            about.map(ToString::to_string).unwrap_or_default()
+        let row = |entry: &command::Entry| {
+            command_row(root.find_subcommand(entry.name).expect("every entry is a command"))
         };
-        let row = |entry: &command::Entry| Row::new(entry.name, about(entry.name));
         let groups = command::GROUPS.iter().map(|group| {
             let rows = group.commands.iter().map(row).collect::<Vec<_>>();
             (group.title, rows)
@@ -126,6 +131,10 @@ impl Page {
         let positionals: Vec<_> = command.get_positionals().map(row).collect();
         if !positionals.is_empty() {
             parts.push(table("Arguments", &positionals, self.width, Paint::COLORED));
+        }
+        let below: Vec<_> = command.get_subcommands().map(command_row).collect();
+        if !below.is_empty() {
+            parts.push(table("Commands", &below, self.width, Paint::COLORED));
         }
         parts.extend(self.options(command));
         parts.push(self.examples(examples));
@@ -174,7 +183,14 @@ impl Page {
 fn usage(command: &mut Command) -> String {
     let usage = command.render_usage().to_string();
     let words = usage.trim_start_matches("Usage:").trim().replace(['<', '>'], "");
-    format!("{} {words}", Paint::COLORED.heading("Usage:"))
+    // Each way to use it begins below the first.
+    let lines: Vec<_> = words.lines().map(str::trim).collect();
+    format!("{} {}", Paint::COLORED.heading("Usage:"), lines.join("\n       "))
+}
+
+fn command_row(command: &Command) -> Row {
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    Row::new(command.get_name(), about)
 }
 
 fn row(arg: &Arg) -> Row {

@@ -4,13 +4,16 @@ mod bug;
 mod command;
 mod command_line;
 mod data;
+mod database;
 mod error;
 mod exit;
 mod help;
 mod manifest_file;
 mod repository;
+mod sign;
 mod terminal;
 mod usage;
+mod wire;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -5,13 +5,17 @@ use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use clap::builder::styling::{AnsiColor, Style};
 use model::source;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::Error;
+use crate::sign::Sign;
 
 /// Help and prose are not set wider than this: longer lines are hard to read.
 const WIDEST: usize = 100;
 const USUAL: usize = 80;
 const NARROWEST: usize = 40;
+/// What is written at once.
+const BUFFER: usize = 64 << 10;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Color {
@@ -33,20 +37,27 @@ pub(crate) struct Wishes {
 #[derive(Debug)]
 pub(crate) struct Terminal {
     wishes: Wishes,
+    /// Of the terminal that is standard output, if it is one.
+    columns: Option<usize>,
     width: usize,
     out: BufWriter<Stdout>,
     reader_left: bool,
+    /// A line on standard error that says how far things are.
+    has_progress: bool,
 }
 
 impl Terminal {
     pub(crate) fn of_this_process(wishes: Wishes) -> Self {
         let out = io::stdout();
-        let columns = columns(terminal_size::terminal_size_of(&out), std::env::var_os("COLUMNS"));
+        let measured = terminal_size::terminal_size_of(&out);
+        let told = columns(measured, std::env::var_os("COLUMNS"));
         Self {
             wishes,
-            width: columns.unwrap_or(USUAL).clamp(NARROWEST, WIDEST),
-            out: BufWriter::new(out),
+            columns: columns(measured, None),
+            width: told.unwrap_or(USUAL).clamp(NARROWEST, WIDEST),
+            out: BufWriter::with_capacity(BUFFER, out),
             reader_left: false,
+            has_progress: false,
         }
     }
 
@@ -68,6 +79,11 @@ impl Terminal {
         self.width
     }
 
+    /// The columns of the terminal. Nothing is folded or cut where there is none.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        self.columns
+    }
+
     /// Writes to standard output. A reader that has left, as `head` does, is no failure: the
     /// command goes on to its own end in silence.
     pub(crate) fn print(&mut self, text: &str) -> Result<(), Error> {
@@ -81,13 +97,57 @@ impl Terminal {
         self.print("\n")
     }
 
-    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+    /// Lets the reader have what was printed until now.
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
         let outcome = self.out.flush();
         self.noticing_the_reader(outcome)
     }
 
+    /// Whether nobody reads standard output any more. A command with much to print, or one that
+    /// waits for more, asks now and then and ends.
+    pub(crate) fn reader_has_left(&mut self) -> bool {
+        let at_once = Timespec::default();
+        let out = self.out.get_ref();
+        let mut standard_output = [PollFd::new(out, PollFlags::empty())];
+        let looked = poll(&mut standard_output, Some(&at_once));
+        // A pipe without a reader has an error; a terminal or socket that is gone has hung up.
+        let gone = PollFlags::ERR | PollFlags::HUP;
+        self.reader_left |= looked.is_ok() && standard_output[0].revents().intersects(gone);
+        self.reader_left
+    }
+
+    /// Tells a person something in passing, on standard error.
+    pub(crate) fn note(&mut self, words: &str) {
+        if !self.json() {
+            let _ = self.out.flush();
+            let _ = writeln!(io::stderr(), "{words}");
+        }
+    }
+
+    /// Shows a person who waits how far things are, in a line that vanishes again.
+    pub(crate) fn progress(&mut self, words: &str) {
+        let mut stream = io::stderr();
+        let can_erase = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+        if !self.json() && stream.is_terminal() && can_erase {
+            let _ = write!(stream, "\r{words}\u{1b}[K");
+            self.has_progress = true;
+        }
+    }
+
+    pub(crate) fn end_progress(&mut self) {
+        if std::mem::take(&mut self.has_progress) {
+            let _ = write!(io::stderr(), "\r\u{1b}[K");
+        }
+    }
+
+    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+        self.end_progress();
+        self.flush()
+    }
+
     /// Tells an error on standard error, after what standard output already has.
     pub(crate) fn complain(&mut self, error: &Error) {
+        self.end_progress();
         // A second failure could not be told anywhere; the first one is the news.
         let _ = self.out.flush();
         let mut stream = io::stderr();
@@ -145,6 +205,11 @@ impl Paint {
 
     pub(crate) fn faint(self, text: &str) -> String {
         self.with(FAINT, text)
+    }
+
+    /// A sign's shape or its word, in its colour.
+    pub(crate) fn sign(self, sign: Sign, text: &str) -> String {
+        self.with(sign.style(), text)
     }
 
     fn with(self, style: Style, text: &str) -> String {

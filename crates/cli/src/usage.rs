@@ -1,7 +1,10 @@
 //! A wrong command line, told in our own words with the nearest right one.
 
+use std::error::Error as _;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::database::without_secrets;
 use crate::error::Error;
 use crate::exit::Exit;
 
@@ -14,11 +17,12 @@ struct Problem<'a>(&'a clap::Error);
 
 impl Problem<'_> {
     fn message(&self) -> String {
-        let argument = bare(&self.one(ContextKind::InvalidArg).unwrap_or_default());
-        let value = self.one(ContextKind::InvalidValue).unwrap_or_default();
+        let shown = |kind| without_secrets(&self.one(kind).unwrap_or_default());
+        let argument = bare(&shown(ContextKind::InvalidArg));
+        let value = shown(ContextKind::InvalidValue);
         match self.0.kind() {
             ErrorKind::InvalidSubcommand => {
-                let word = self.one(ContextKind::InvalidSubcommand).unwrap_or_default();
+                let word = shown(ContextKind::InvalidSubcommand);
                 format!("there is no command '{word}'")
             }
             ErrorKind::MissingSubcommand => "no command given".to_owned(),
@@ -27,7 +31,9 @@ impl Problem<'_> {
             }
             ErrorKind::UnknownArgument => format!("'{argument}' is one word too many"),
             ErrorKind::InvalidValue if value.is_empty() => format!("{argument} needs a value"),
-            ErrorKind::InvalidValue => format!("'{value}' is no value for {argument}"),
+            ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+                format!("'{value}' is no value for {argument}")
+            }
             ErrorKind::MissingRequiredArgument => {
                 let missing = self.several(ContextKind::InvalidArg);
                 format!("{} is missing", bare(&missing.join(" and ")))
@@ -50,6 +56,12 @@ impl Problem<'_> {
             ContextKind::SuggestedArg,
             ContextKind::SuggestedValue,
         ];
+        // What our own readers of values say names the right form by itself.
+        if let Some(expected) =
+            self.0.source().filter(|_| self.0.kind() == ErrorKind::ValueValidation)
+        {
+            return expected.to_string();
+        }
         let nearest = nearest.into_iter().find_map(|kind| self.one(kind));
         let possible = self.several(ContextKind::ValidValue);
         let page = self.page();
@@ -94,7 +106,8 @@ impl Problem<'_> {
     fn in_the_words_of_clap(&self) -> String {
         let text = self.0.render().to_string();
         let line = text.lines().next().unwrap_or_default();
-        line.strip_prefix("error: ").unwrap_or(line).to_owned()
+        let words = line.strip_prefix("error: ").unwrap_or(line).split(' ').map(without_secrets);
+        words.collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -4,84 +4,62 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use engine::decision::Answered;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
-use model::fact::{Actor, Cause, DriftFound, DriftMended, Fact, What};
 use model::id::AnyId;
-use model::intent::{Generation, Outcome, Target};
-use model::journal::Sealed;
-use model::name::Scope;
+use model::intent::{Generation, Target};
 use ports::BoxFuture;
-use ports::store::{Audit, Claim, Claimed, Commit, Open, Standing, Status, StoreError};
+use ports::store::{Claim, Claimed, Standing, Status, StoreError};
 
 use crate::conductor::Shared;
+use crate::delivery::{Delivery, Errand};
 use crate::handle::Letter;
-use crate::hands::{Limit, Looked, Performed};
+use crate::hands::{Looked, Performed};
 use crate::turn::{Job, Memory, Turned, turn};
 
 /// Everything that the loop has under way. It can be dropped at any time: the store has it all.
 pub(crate) struct Desk {
-    shared: Arc<Shared>,
-    attended: BTreeMap<AnyId, Attended>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) attended: BTreeMap<AnyId, Attended>,
     /// When processes that are held here want to be woken. The others are in the store.
     wakes: BTreeSet<(Timestamp, AnyId)>,
-    work: FuturesUnordered<BoxFuture<'static, Event>>,
+    pub(crate) work: FuturesUnordered<BoxFuture<'static, Event>>,
     next_claim: Timestamp,
     claiming: bool,
     /// The next claim takes back what this server held before.
     anew: bool,
-    next_audit: Timestamp,
+    pub(crate) next_audit: Timestamp,
 }
 
 /// One process that has the desk's attention.
 #[derive(Default)]
-struct Attended {
-    memory: Option<Memory>,
-    waiting: VecDeque<Job>,
+pub(crate) struct Attended {
+    pub(crate) memory: Option<Memory>,
+    pub(crate) waiting: VecDeque<Job>,
     in_turn: bool,
     /// Intents of which nobody knows whether they are so: nothing is decided before a look.
-    looking: BTreeSet<Target>,
-    deliveries: BTreeMap<Target, Delivery>,
-}
-
-/// One intent on its way to an answer.
-#[derive(Debug, Clone)]
-struct Delivery {
-    open: Open,
-    attempts: u32,
-    /// The process has been told that nobody knows.
-    told_unknown: bool,
+    pub(crate) looking: BTreeSet<Target>,
+    pub(crate) deliveries: BTreeMap<Target, Delivery>,
 }
 
 /// Something that was under way has come to an end.
 pub(crate) enum Event {
     Turned(Turned),
     Performed {
-        process: AnyId,
-        target: Target,
-        generation: Generation,
+        errand: Errand,
         asked_at: Timestamp,
         performed: Performed,
     },
     Looked {
-        process: AnyId,
-        target: Target,
-        generation: Generation,
+        errand: Errand,
         asked_at: Timestamp,
         looked: Looked,
     },
     /// It is time to ask again.
-    Rested {
-        process: AnyId,
-        target: Target,
-        generation: Generation,
-    },
+    Rested(Errand),
     Raised {
-        process: AnyId,
-        target: Target,
-        from: Generation,
+        errand: Errand,
         raised: Result<Option<Generation>, StoreError>,
     },
     Claimed(Result<Claimed, StoreError>),
@@ -91,7 +69,7 @@ pub(crate) enum Event {
 
 impl Desk {
     /// The most processes that are handed out by one claim.
-    const CLAIM: usize = 256;
+    pub(crate) const CLAIM: usize = 256;
     /// The most processes that are remembered while nothing happens to them.
     const REMEMBERED: usize = 10_000;
 
@@ -146,21 +124,12 @@ impl Desk {
     pub(crate) fn take(&mut self, event: Event) {
         match event {
             Event::Turned(turned) => self.turned(turned),
-            Event::Performed { process, target, generation, asked_at, performed } => {
-                self.performed(process, target, generation, asked_at, performed);
+            Event::Performed { errand, asked_at, performed } => {
+                self.performed(errand, asked_at, performed);
             }
-            Event::Looked { process, target, generation, asked_at, looked } => {
-                self.looked(process, &target, generation, asked_at, looked);
-            }
-            Event::Rested { process, target, generation } => {
-                if let Some(delivery) = self.delivery(process, &target, generation) {
-                    let open = delivery.open.clone();
-                    self.look(process, open);
-                }
-            }
-            Event::Raised { process, target, from, raised } => {
-                self.raised(process, &target, from, raised);
-            }
+            Event::Looked { errand, asked_at, looked } => self.looked(errand, asked_at, looked),
+            Event::Rested(errand) => self.rested(errand),
+            Event::Raised { errand, raised } => self.raised(errand, raised),
             Event::Claimed(claimed) => self.claimed(claimed),
             Event::Audited(Ok(standing)) => self.mend_all(standing),
             Event::Audited(Err(error)) => tracing::warn!(%error, "what holds could not be listed"),
@@ -170,12 +139,12 @@ impl Desk {
     }
 
     /// Puts a job before a process, and lets it take its turn if it is free.
-    fn give(&mut self, process: AnyId, job: Job) {
+    pub(crate) fn give(&mut self, process: AnyId, job: Job) {
         self.attended.entry(process).or_default().waiting.push_back(job);
         self.proceed(process);
     }
 
-    fn proceed(&mut self, process: AnyId) {
+    pub(crate) fn proceed(&mut self, process: AnyId) {
         let Some(attended) = self.attended.get_mut(&process) else { return };
         if attended.in_turn || !attended.looking.is_empty() {
             return;
@@ -208,7 +177,7 @@ impl Desk {
             attended.memory = memory;
         }
         for open in fresh {
-            self.deliver(process, open);
+            self.deliver(Errand { process, open });
         }
         self.expect_wake(process, now);
         self.proceed(process);
@@ -237,208 +206,6 @@ impl Desk {
         if attended.deliveries.is_empty() && (is_over || too_many) {
             self.attended.remove(&process);
         }
-    }
-
-    /// Sets a new intent on its way; it takes the place of an older one for the same target.
-    fn deliver(&mut self, process: AnyId, open: Open) {
-        let target = open.intent.target();
-        let attended = self.attended.entry(process).or_default();
-        attended.looking.remove(&target);
-        let delivery = Delivery { open: open.clone(), attempts: 0, told_unknown: false };
-        attended.deliveries.insert(target, delivery);
-        self.perform(process, open);
-    }
-
-    fn perform(&mut self, process: AnyId, open: Open) {
-        let shared = self.shared.clone();
-        self.work.push(Box::pin(async move {
-            let limit = shared.limit();
-            let asked_at = limit.asked_at;
-            let Open { generation, intent } = &open;
-            let performed = shared.hands.perform(intent, *generation, limit).await;
-            let (target, generation) = (intent.target(), *generation);
-            Event::Performed { process, target, generation, asked_at, performed }
-        }));
-    }
-
-    fn performed(
-        &mut self,
-        process: AnyId,
-        target: Target,
-        generation: Generation,
-        asked_at: Timestamp,
-        performed: Performed,
-    ) {
-        let Some(delivery) = self.delivery(process, &target, generation) else { return };
-        delivery.attempts += 1;
-        let open = delivery.open.clone();
-        match performed {
-            Performed::Done(survey) => {
-                self.answer(process, target, generation, asked_at, Outcome::Done(survey));
-            }
-            Performed::Refused(why) => {
-                self.answer(process, target, generation, asked_at, Outcome::Failed(why));
-            }
-            Performed::Unreachable(_) if delivery.attempts == 1 => self.look(process, open),
-            Performed::Unreachable(why) => {
-                self.stay_unknown(process, &target, generation, asked_at, why);
-            }
-            Performed::Older(newest) => self.raise(process, target, generation, newest),
-        }
-    }
-
-    /// Looks whether an intent is so. Until that is known, its process decides nothing.
-    fn look(&mut self, process: AnyId, open: Open) {
-        let Some(attended) = self.attended.get_mut(&process) else { return };
-        attended.looking.insert(open.intent.target());
-        let shared = self.shared.clone();
-        self.work.push(Box::pin(async move {
-            let limit = shared.limit();
-            let asked_at = limit.asked_at;
-            let Open { generation, intent } = &open;
-            let looked = shared.hands.look(intent, *generation, limit).await;
-            let (target, generation) = (intent.target(), *generation);
-            Event::Looked { process, target, generation, asked_at, looked }
-        }));
-    }
-
-    fn looked(
-        &mut self,
-        process: AnyId,
-        target: &Target,
-        generation: Generation,
-        asked_at: Timestamp,
-        looked: Looked,
-    ) {
-        let Some(delivery) = self.delivery(process, target, generation) else { return };
-        let open = delivery.open.clone();
-        match looked {
-            Looked::So => {
-                self.answer(process, target.clone(), generation, asked_at, Outcome::Done(None));
-            }
-            Looked::NotSo { newest, .. } if newest > generation => {
-                self.raise(process, target.clone(), generation, newest);
-            }
-            Looked::NotSo { .. } => self.perform(process, open),
-            Looked::Unreachable(why) => {
-                delivery.attempts += 1;
-                self.stay_unknown(process, target, generation, asked_at, why);
-            }
-        }
-        if let Some(attended) = self.attended.get_mut(&process) {
-            attended.looking.remove(target);
-        }
-        self.proceed(process);
-    }
-
-    /// Nobody knows, and asking did not help: the process is told once, and asking goes on later.
-    fn stay_unknown(
-        &mut self,
-        process: AnyId,
-        target: &Target,
-        generation: Generation,
-        asked_at: Timestamp,
-        why: String,
-    ) {
-        self.rest(process, target.clone(), generation);
-        let Some(delivery) = self.delivery(process, target, generation) else { return };
-        if !std::mem::replace(&mut delivery.told_unknown, true) {
-            self.hear(process, target.clone(), generation, asked_at, Outcome::Unknown(why));
-        }
-    }
-
-    /// Waits a while before asking again.
-    fn rest(&mut self, process: AnyId, target: Target, generation: Generation) {
-        const LONGEST: SignedDuration = SignedDuration::from_secs(10);
-        let attempts =
-            self.delivery(process, &target, generation).map_or(0, |delivery| delivery.attempts);
-        let doubled = self.shared.settings.retry_after.saturating_mul(1 << attempts.min(10));
-        let until = self.shared.clock.now() + doubled.min(LONGEST);
-        let sleep = self.shared.clock.sleep_until(until);
-        self.work.push(Box::pin(async move {
-            sleep.await;
-            Event::Rested { process, target, generation }
-        }));
-    }
-
-    /// An intent has its answer: it is no longer on its way.
-    fn answer(
-        &mut self,
-        process: AnyId,
-        target: Target,
-        generation: Generation,
-        asked_at: Timestamp,
-        outcome: Outcome,
-    ) {
-        if let Some(attended) = self.attended.get_mut(&process) {
-            attended.deliveries.remove(&target);
-        }
-        self.hear(process, target, generation, asked_at, outcome);
-    }
-
-    fn hear(
-        &mut self,
-        process: AnyId,
-        target: Target,
-        generation: Generation,
-        asked_at: Timestamp,
-        outcome: Outcome,
-    ) {
-        let answered = Answered { target, asked_at, outcome };
-        self.give(process, Job::Answered { generation, answered });
-    }
-
-    /// The world has seen a newer generation than the store remembers, as after a restored backup.
-    fn raise(&mut self, process: AnyId, target: Target, from: Generation, above: Generation) {
-        let store = self.shared.store.clone();
-        self.work.push(Box::pin(async move {
-            let raised = store.raise(target.clone(), from, above).await;
-            Event::Raised { process, target, from, raised }
-        }));
-    }
-
-    fn raised(
-        &mut self,
-        process: AnyId,
-        target: &Target,
-        from: Generation,
-        raised: Result<Option<Generation>, StoreError>,
-    ) {
-        let Some(delivery) = self.delivery(process, target, from) else { return };
-        match raised {
-            Ok(Some(generation)) => {
-                delivery.open.generation = generation;
-                let open = delivery.open.clone();
-                // What is remembered of the process still has the old generation.
-                if let Some(attended) = self.attended.get_mut(&process) {
-                    attended.memory = None;
-                }
-                self.perform(process, open);
-            }
-            // A newer intent for the target has come from elsewhere: this one has no meaning now.
-            Ok(None) => {
-                if let Some(attended) = self.attended.get_mut(&process) {
-                    attended.deliveries.remove(target);
-                    attended.memory = None;
-                }
-                self.proceed(process);
-            }
-            Err(error) => {
-                tracing::warn!(%process, %target, %error, "a generation could not be raised yet");
-                delivery.attempts += 1;
-                self.rest(process, target.clone(), from);
-            }
-        }
-    }
-
-    fn delivery(
-        &mut self,
-        process: AnyId,
-        target: &Target,
-        generation: Generation,
-    ) -> Option<&mut Delivery> {
-        let delivery = self.attended.get_mut(&process)?.deliveries.get_mut(target)?;
-        (delivery.open.generation == generation).then_some(delivery)
     }
 
     fn claim_at(&mut self, at: Timestamp) {
@@ -500,12 +267,7 @@ impl Desk {
             attended.memory = Some(memory);
         }
         for open in open {
-            let target = open.intent.target();
-            if self.delivery(process, &target, open.generation).is_none() {
-                let delivery = Delivery { open: open.clone(), attempts: 0, told_unknown: false };
-                self.attended.entry(process).or_default().deliveries.insert(target, delivery);
-                self.look(process, open);
-            }
+            self.resume(Errand { process, open });
         }
         match wake_at {
             Some(at) if at <= now => self.give(process, Job::Woken),
@@ -515,79 +277,4 @@ impl Desk {
             }
         }
     }
-
-    fn audit(&mut self, now: Timestamp) {
-        let every = self.shared.settings.audit_every;
-        self.next_audit = now + every;
-        let audit = Audit { not_since: now - every, now, limit: Self::CLAIM };
-        let store = self.shared.store.clone();
-        self.work.push(Box::pin(async move { Event::Audited(store.audit(audit).await) }));
-    }
-
-    /// Compares what holds with the world, and asserts anew what has drifted.
-    fn mend_all(&mut self, standing: Vec<Standing>) {
-        if standing.len() == Self::CLAIM {
-            self.next_audit = self.shared.clock.now();
-        }
-        for standing in standing {
-            let shared = self.shared.clone();
-            self.work.push(Box::pin(async move { Event::Mended(mend(&shared, standing).await) }));
-        }
-    }
-}
-
-impl Shared {
-    fn limit(&self) -> Limit<'_> {
-        Limit {
-            clock: self.clock.as_ref(),
-            asked_at: self.clock.now(),
-            within: self.settings.answer_within,
-        }
-    }
-}
-
-/// Compares one intent that should hold with the world; drift is put on record and mended.
-async fn mend(shared: &Shared, standing: Standing) -> Result<(), String> {
-    let Standing { process, generation, intent } = standing;
-    let target = intent.target();
-    let (seen, newest) = match shared.hands.look(&intent, generation, shared.limit()).await {
-        Looked::So => return Ok(()),
-        Looked::Unreachable(why) => return Err(why),
-        Looked::NotSo { seen, newest } => (seen, newest.max(generation)),
-    };
-    // While nobody has newly wanted something else, the same is wanted anew.
-    let raised = shared.store.raise(target.clone(), generation, newest).await;
-    let Some(generation) = raised.map_err(|error| error.to_string())? else { return Ok(()) };
-    record(shared, process, &target, DriftFound { target: target.clone(), generation, seen })
-        .await?;
-    match shared.hands.perform(&intent, generation, shared.limit()).await {
-        Performed::Done(_) => {
-            record(shared, process, &target, DriftMended { target: target.clone(), generation })
-                .await
-        }
-        Performed::Refused(why) | Performed::Unreachable(why) => Err(why),
-        Performed::Older(newest) => Err(format!("generation {newest} came in between")),
-    }
-}
-
-async fn record(
-    shared: &Shared,
-    process: AnyId,
-    target: &Target,
-    what: impl Into<What>,
-) -> Result<(), String> {
-    let place = match target {
-        Target::Instances(group) => &group.place,
-        Target::Weights(place) | Target::Survey(place) => place,
-    };
-    let fact = Fact {
-        at: shared.clock.now(),
-        actor: Actor::conductor(),
-        cause: Cause::Watch,
-        subject: process,
-        scope: Scope::Place(place.clone()),
-        what: what.into(),
-    };
-    let commit = Commit { facts: vec![Sealed::from(&fact)], ..Commit::default() };
-    shared.store.commit(commit).await.map(drop).map_err(|error| error.to_string())
 }

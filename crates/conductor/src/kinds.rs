@@ -65,6 +65,8 @@ pub(crate) struct AnyDecision {
 pub(crate) trait Kind: Send + Sync {
     fn load(&self, text: &str) -> Result<AnyState, LoadError>;
 
+    fn scope(&self, state: &AnyState) -> Scope;
+
     /// Decides; a panic comes back as its message.
     fn step(
         &self,
@@ -79,6 +81,10 @@ struct Typed<P>(P);
 impl<P: Process> Kind for Typed<P> {
     fn load(&self, text: &str) -> Result<AnyState, LoadError> {
         Ok(Box::new(P::State::load(text)?))
+    }
+
+    fn scope(&self, state: &AnyState) -> Scope {
+        state.downcast_ref::<P::State>().map_or(Scope::Everything, P::scope)
     }
 
     fn step(

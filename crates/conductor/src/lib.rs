@@ -4,7 +4,9 @@
 //! The whole conductor is one future. Dropping it at any point is a crash, and a crash is
 //! nothing special: starting and going on are one path, from what the store has.
 
+mod audit;
 mod conductor;
+mod delivery;
 mod desk;
 mod handle;
 mod hands;

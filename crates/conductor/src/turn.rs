@@ -6,7 +6,6 @@ use model::fact::{Actor, Cause, Fact, ProcessParked, ProcessUnparked, What, Word
 use model::id::{AnyId, CommandId};
 use model::intent::{Generation, Intent, Outcome};
 use model::journal::Sealed;
-use model::name::Scope;
 use ports::store::{
     Change, Commit, CommitError, Hold, Open, Settled, Status, StoreError, StoreErrorKind, Stored,
 };
@@ -330,7 +329,7 @@ impl Turn<'_> {
         why: String,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        let fact = self.fact(ProcessParked { why }, Actor::conductor(), Cause::Fault, now);
+        let fact = self.fact(memory, ProcessParked { why }, Actor::conductor(), Cause::Fault, now);
         self.set_status(memory, Status::Parked, None, fact, None, now).await
     }
 
@@ -341,7 +340,7 @@ impl Turn<'_> {
         now: Timestamp,
     ) -> Result<Reply, Trouble> {
         let cause = Cause::Command(letter.command);
-        let fact = self.fact(ProcessUnparked {}, letter.by.clone(), cause, now);
+        let fact = self.fact(memory, ProcessUnparked {}, letter.by.clone(), cause, now);
         let reply = Reply { is_refusal: false, text: "taken up again".to_owned() };
         let command = Some((letter.command, reply.to_json()));
         self.set_status(memory, Status::Active, Some(now), fact, command, now).await?;
@@ -364,7 +363,7 @@ impl Turn<'_> {
         };
         let why = HandleError::Parked(memory.stored.id);
         let what = WordRefused { word: name.to_owned(), why: why.to_string() };
-        let fact = self.fact(what, letter.by.clone(), Cause::Command(letter.command), now);
+        let fact = self.fact(memory, what, letter.by.clone(), Cause::Command(letter.command), now);
         self.shared
             .store
             .commit(Commit { facts: vec![fact], ..Commit::default() })
@@ -405,8 +404,17 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn fact(&self, what: impl Into<What>, actor: Actor, cause: Cause, now: Timestamp) -> Sealed {
-        let (subject, scope) = (self.process, Scope::Everything);
+    fn fact(
+        &self,
+        memory: &Memory,
+        what: impl Into<What>,
+        actor: Actor,
+        cause: Cause,
+        now: Timestamp,
+    ) -> Sealed {
+        let kind = self.shared.kinds.get(&memory.stored.kind);
+        let scope = kind.zip(memory.state.as_ref()).map(|(kind, state)| kind.scope(state));
+        let (subject, scope) = (self.process, scope.unwrap_or_default());
         Sealed::from(&Fact { at: now, actor, cause, subject, scope, what: what.into() })
     }
 }

@@ -150,6 +150,15 @@ pub enum Target {
     Survey(Place),
 }
 
+impl Target {
+    pub fn place(&self) -> &Place {
+        match self {
+            Self::Instances(group) => &group.place,
+            Self::Weights(place) | Self::Survey(place) => place,
+        }
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

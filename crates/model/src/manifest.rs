@@ -6,6 +6,7 @@ mod environment;
 mod inherit;
 mod notify;
 mod policy;
+mod road;
 mod run;
 mod secret;
 mod service;
@@ -42,14 +43,7 @@ pub fn read(name: &str, bytes: &[u8]) -> Reading {
     for finding in findings {
         cx.report(finding);
     }
-    let manifest = Manifest::decode(&root, &mut cx);
-    // What a file means is asked only of one that is formed well: half a file would be
-    // full of references to what could not be read.
-    let manifest = manifest.filter(|_| !cx.has_errors());
-    if let Some(manifest) = &manifest {
-        check::check(manifest, &mut cx);
-    }
-    let manifest = manifest.filter(|_| !cx.has_errors());
+    let manifest = Manifest::decode(&root, &mut cx).filter(|_| !cx.has_errors());
     Reading { manifest, findings: cx.into_findings(), source }
 }
 
@@ -100,12 +94,14 @@ impl Shape for Manifest {
             cx.report(service::one_or_many(one.key.span, many.key.span));
             return None;
         }
-        if root.entry("services").is_some() {
-            let node = inherit::completed(node, cx)?;
-            let several = Several::decode(&node, cx)?;
-            return Some(Self { services: several.services });
-        }
-        Single::decode(node, cx).map(|single| Self { services: single.into_services() })
+        let file = inherit::completed(node, cx)?;
+        let services = if root.entry("services").is_some() {
+            Several::decode(&file, cx).map(|several| several.services)
+        } else {
+            Single::decode(&file, cx).map(Single::into_services)
+        };
+        check::check(&file, cx);
+        services.map(|services| Self { services })
     }
 
     fn schema(schemas: &mut Schemas) -> Json {

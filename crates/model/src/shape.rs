@@ -64,8 +64,14 @@ impl Decode {
         }
         if self.findings.len() < Self::MOST {
             self.findings.push(finding);
-        } else {
-            self.beyond += 1;
+            return;
+        }
+        self.beyond += 1;
+        // Warnings must not crowd out what makes the file unusable.
+        if finding.is_error()
+            && let Some(lesser) = self.findings.iter_mut().rfind(|other| !other.is_error())
+        {
+            *lesser = finding;
         }
     }
 
@@ -96,6 +102,16 @@ impl Decode {
         if self.path.is_empty() { "the file".to_owned() } else { quoted_path(&self.path) }
     }
 
+    /// The key that the present value is under.
+    pub fn key(&self) -> &str {
+        self.path.last().map_or("", String::as_str)
+    }
+
+    /// Whether a wrong key was meant to be this one: by a slip, or by the custom of other tools.
+    pub fn means(&self, key: &str, right: &'static str) -> bool {
+        nearest(key, [right]).is_some() || self.right_word(key, &[right]).is_some()
+    }
+
     /// Reports that a value is not what belongs here.
     pub fn expected(&mut self, what: &str, node: &Node, hint: Option<String>) {
         let message = format!("{} must be {what}", self.here());
@@ -115,12 +131,22 @@ impl Decode {
         let hint = match nearest(key, known.iter().copied()) {
             Some(name) => Some(format!("did you mean `{name}`?")),
             None => self
-                .elsewhere
-                .iter()
-                .find(|(there, here)| there.eq_ignore_ascii_case(key) && known.contains(here))
+                .right_word(key, known)
                 .map(|(there, here)| format!("what is `{there}` elsewhere is `{here}` here")),
         };
         self.report(Finding { hint, ..finding });
+    }
+
+    /// A word of other tools with the known one for it.
+    fn right_word(
+        &self,
+        word: &str,
+        known: &[&'static str],
+    ) -> Option<&(&'static str, &'static str)> {
+        let fits = |(there, here): &&(&str, &'static str)| {
+            there.eq_ignore_ascii_case(word) && known.contains(here)
+        };
+        self.elsewhere.iter().find(fits)
     }
 
     fn unknown_word(&mut self, node: &Node, words: &[&'static str]) {
@@ -165,15 +191,24 @@ pub fn listed(words: &[&str], joint: &str) -> String {
 /// Defines a shape.
 ///
 /// A record; `..name: Type` takes the keys of another record or choice, `= "…"` is a default as
-/// one would write it, and `#[short = "key"]` lets a value that is no mapping stand for that key:
+/// one would write it, and `#[short = "key"]` lets a value that is no mapping stand for that key.
+/// `#[check = function]`, here or at a choice, is asked of each value as soon as it is read, with
+/// its place, for what its keys mean together:
 ///
 /// ```
 /// model::shape! {
 ///     /// When to stop waiting.
 ///     #[short = "grace"]
+///     #[check = patience]
 ///     pub struct Stop {
 ///         /// How long to wait.
 ///         grace: jiff::SignedDuration = "30s",
+///     }
+/// }
+///
+/// fn patience(stop: &Stop, place: model::source::Span, cx: &mut model::shape::Decode) {
+///     if stop.grace.is_zero() {
+///         cx.report(model::source::Finding::warning("no-grace", "nothing can end well", place));
 ///     }
 /// }
 /// ```
@@ -185,6 +220,7 @@ macro_rules! shape {
     (
         $(#[doc = $doc:literal])+
         $(#[short = $short:literal])?
+        $(#[check = $check:path])?
         pub struct $name:ident {
             $(..$flat:ident: $flat_type:ty,)*
             $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty $(= $default:literal)?,)*
@@ -225,6 +261,8 @@ macro_rules! shape {
                     vec![$(<$flat_type as $crate::shape::Record>::words()),*];
                 words.concat()
             }
+
+            $crate::shape!(@check $($check)?);
         }
 
         $crate::shape!(@record $name $($doc)+);
@@ -274,6 +312,7 @@ macro_rules! shape {
 
     (
         $(#[doc = $doc:literal])+
+        $(#[check = $check:path])?
         pub enum $name:ident {
             $($(#[doc = $key_doc:literal])+ $variant:ident($type:ty) = $key:literal,)+
         }
@@ -300,6 +339,8 @@ macro_rules! shape {
                 let words = [$(($key, $crate::shape::from_nothing::<$type>().is_some())),+];
                 words.into_iter().filter(|(_, alone)| *alone).map(|(word, _)| word).collect()
             }
+
+            $crate::shape!(@check $($check)?);
         }
 
         $crate::shape!(@record $name $($doc)+);
@@ -322,6 +363,13 @@ macro_rules! shape {
             fn absent() -> Option<Self> {
                 $crate::shape::from_nothing()
             }
+        }
+    };
+
+    (@check) => {};
+    (@check $check:path) => {
+        fn check(&self, place: $crate::source::Span, cx: &mut $crate::shape::Decode) {
+            $check(self, place, cx);
         }
     };
 

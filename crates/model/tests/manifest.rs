@@ -1,10 +1,12 @@
 //! `highroad.yaml` as people write it: a complete example, short forms, and what is said of broken files.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use model::manifest::{self, Manifest, Port, Probe, Reading, Risk, Strategy, Workload};
 use model::name::{EnvironmentName, ServiceName};
 use model::source::Paint;
+use model::yaml;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifest")
@@ -49,16 +51,14 @@ fn the_complete_example_is_well() {
     assert_eq!(production.windows.len(), 1, "shared");
     assert_eq!(production.soak.as_hours(), 24, "shared");
     assert_eq!(shop.before(&environment("production")), [&environment("staging")]);
-    let Some(Strategy::Canary(canary)) = production.strategy.as_ref().map(|it| &it.value) else {
-        panic!()
-    };
+    let Some(Strategy::Canary(canary)) = &production.strategy else { panic!() };
     let steps: Vec<_> =
         canary.steps.iter().map(|step| (step.weight.to_string(), step.hold.as_mins())).collect();
     assert_eq!(steps, [("5 %".to_owned(), 10), ("25 %".to_owned(), 30), ("50 %".to_owned(), 90)]);
     assert_eq!(shop.shared.owner.as_ref().unwrap().as_str(), "@acme/shop");
     assert_eq!(shop.shared.policy.rule(Risk::High).approvals.from.len(), 2);
     assert!(
-        matches!(shop.shared.policy.rule(Risk::High).strategy.value, Strategy::BlueGreen(_)),
+        matches!(shop.shared.policy.rule(Risk::High).strategy, Strategy::BlueGreen(_)),
         "the row's default"
     );
     let Workload::Command(command) = &shop.run.workload else { panic!() };
@@ -159,6 +159,110 @@ fn broken_files() {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
         insta::assert_snapshot!(name, rendered(&reading));
     }
+}
+
+/// Each finding with what tells it from others.
+fn told(text: &str) -> BTreeSet<(&'static str, String)> {
+    let findings = read(text).findings.into_iter();
+    let told: Vec<_> = findings.map(|finding| (finding.code, finding.message)).collect();
+    told.into_iter().collect()
+}
+
+/// The broken files that are mappings, so that a key can be added.
+fn broken_mappings() -> Vec<(PathBuf, String)> {
+    let files = std::fs::read_dir(folder().join("broken")).unwrap();
+    let mappings: Vec<_> = files
+        .map(|entry| entry.unwrap().path())
+        .filter_map(|file| Some((file.clone(), std::fs::read_to_string(&file).ok()?)))
+        .filter(|(_, text)| {
+            let document = yaml::read("f.yaml", text.as_bytes(), &yaml::Options::default());
+            document.root.is_some_and(|root| root.as_mapping().is_some())
+        })
+        .collect();
+    assert!(mappings.len() > 10);
+    mappings
+}
+
+#[test]
+fn one_more_broken_key_hides_nothing() {
+    for (file, text) in broken_mappings() {
+        let before = told(&text);
+        for broken in [
+            "zzz: 1",
+            "links: {runbook: nowhere}",
+            "description: []",
+            "owner: [nobody]",
+            "notify: [{to: nobody}]",
+            "policy: {low: {strategy: canry}}",
+        ] {
+            let after = told(&format!("{text}{broken}\n"));
+            let hidden: Vec<_> = before
+                .difference(&after)
+                .filter(|(code, _)| *code != "no-owner" || !broken.starts_with("owner"))
+                .collect();
+            assert!(hidden.is_empty(), "{}, {broken}: {hidden:?}", file.display());
+        }
+    }
+}
+
+#[test]
+fn an_unknown_key_anywhere_hides_nothing_elsewhere() {
+    let key = |line: &str| {
+        line.trim_start().split_once(':').is_some_and(|(key, _)| {
+            !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_')
+        })
+    };
+    for (file, text) in broken_mappings() {
+        let before = told(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate().filter(|(_, line)| key(line)) {
+            let indent = line.len() - line.trim_start().len();
+            let added = format!("{}zzz: 1", &line[..indent]);
+            let mut lines = lines.clone();
+            lines.insert(at, &added);
+            let hidden: Vec<_> = before.difference(&told(&lines.join("\n"))).cloned().collect();
+            // What is said of a broken run and its port waits until it is mended, and an
+            // environment more leaves another one above.
+            let waits = |code| matches!(code, "no-port" | "fixed-port" | "shared-port" | "cycle");
+            assert!(
+                hidden.iter().all(|(code, _)| waits(*code)),
+                "{}, line {}: {hidden:?}",
+                file.display(),
+                at + 1,
+            );
+        }
+    }
+}
+
+#[test]
+fn many_warnings_do_not_hide_an_error() {
+    let settings = |many: usize| {
+        (0..many).fold(String::new(), |text, n| text + &format!("    TOKEN_{n}: hunter2hunter2\n"))
+    };
+    for many in [99, 100, 101, 200] {
+        let text = format!(
+            "service: a\nowner: b\nrun:\n  command: c\n  env:\n{}zzz: 1\nenvironments: {{x: {{after: y}}}}\n",
+            settings(many)
+        );
+        let reading = read(&text);
+        assert!(reading.manifest.is_none());
+        let errors = reading.findings.iter().filter(|finding| finding.is_error());
+        assert_eq!(errors.count(), 2, "{many}");
+        assert_eq!(reading.findings.len(), 101, "{many}");
+    }
+}
+
+#[test]
+fn containers_share_a_port_and_programs_do_not() {
+    let codes = |till: &str, shop: &str| {
+        let text = format!(
+            "owner: a\nservices:\n  till: {{run: {{{till}, port: 80}}}}\n  shop: {{run: {{{shop}, port: 80}}}}\n"
+        );
+        read(&text).findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("command: a", "command: b"), ["shared-port"]);
+    assert!(codes("image: a", "image: b").is_empty());
+    assert!(codes("image: a", "command: b").is_empty());
 }
 
 #[test]

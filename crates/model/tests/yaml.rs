@@ -315,6 +315,20 @@ fn large_files_are_read_in_little_time() {
             "environments",
             "service: a\nrun: b\nenvironments:\n".to_owned() + &many(2, &|n| format!("  e{n}:\n")),
         ),
+        (
+            "references",
+            "service: a\nrun: b\nenvironments:\n".to_owned()
+                + &(0..99)
+                    .fold(String::new(), |text, n| text + &format!("  an-environment-{n}x:\n"))
+                + "  last:\n    after:\n"
+                + &many(2, &|n| format!("    - an-environment-{n}y\n")),
+        ),
+        (
+            "wrong keys beside many services",
+            many(3, &|n| format!("o{n}er: {n}\n"))
+                + "services:\n"
+                + &(0..500).fold(String::new(), |text, n| text + &format!("  s{n}: {{run: a}}\n")),
+        ),
         ("one text", format!("a: {}", "x y ".repeat(240_000))),
         ("colons", "a:".repeat(500_000)),
         ("quotes", format!("\"{}", "a\n".repeat(400_000))),

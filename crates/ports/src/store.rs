@@ -247,7 +247,8 @@ pub enum StoreErrorKind {
     Foreign,
     /// Cut short or overwritten.
     Damaged,
-    /// Nobody knows whether what was asked for was done: load again, and repeat commands by their id.
+    /// Nobody knows whether what was asked for was done: load again, and repeat commands under
+    /// their id.
     Unreachable,
     /// A state or fact above the limits.
     TooLarge,

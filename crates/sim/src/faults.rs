@@ -1,8 +1,9 @@
 //! What can go wrong between the conductor and the rest of the world, drawn from a seed.
 
+use std::collections::BTreeSet;
 use std::future::pending;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 use model::id::{AnyId, CommandId};
@@ -31,8 +32,11 @@ pub struct Faults {
     crash_at: Option<u64>,
     passed: AtomicU64,
     crashes_left: AtomicU64,
-    crashed: AtomicBool,
+    crashed: Mutex<BTreeSet<ServerNumber>>,
 }
+
+/// Which of a world's servers.
+pub type ServerNumber = usize;
 
 impl Faults {
     /// A world in which everything works.
@@ -43,11 +47,11 @@ impl Faults {
             crash_at: None,
             passed: AtomicU64::new(0),
             crashes_left: AtomicU64::new(0),
-            crashed: AtomicBool::new(false),
+            crashed: Mutex::default(),
         }
     }
 
-    /// Everything that can go wrong does now and then, and the server crashes so many times.
+    /// Everything that can go wrong does now and then, and servers crash so many times.
     pub fn drawn(clock: SimClock, seed: u64, crashes: u64) -> Self {
         Self { luck: Some(Seeded::new(seed)), crashes_left: crashes.into(), ..Self::none(clock) }
     }
@@ -57,30 +61,34 @@ impl Faults {
         Self { crash_at: Some(point), crashes_left: 1.into(), ..Self::none(clock) }
     }
 
-    /// How many points have been passed at which the server could have crashed.
+    /// How many points have been passed at which a server could have crashed.
     pub fn points(&self) -> u64 {
         self.passed.load(Ordering::Relaxed)
     }
 
-    /// Takes note that the server has crashed; true once for each crash.
-    pub fn take_crash(&self) -> bool {
-        self.crashed.swap(false, Ordering::Relaxed)
+    /// Takes note that a server has crashed; told once for each crash.
+    pub fn take_crash(&self) -> Option<ServerNumber> {
+        self.crashed().pop_first()
     }
 
-    /// The server is killed from outside, between two of its steps.
-    pub fn crash_now(&self) {
-        self.crashed.store(true, Ordering::Relaxed);
+    /// A server is killed from outside, between two of its steps.
+    pub fn crash_now(&self, server: ServerNumber) {
+        self.crashed().insert(server);
     }
 
-    /// A point at which the server may crash: then nothing after it happens any more.
-    async fn crash_point(&self) {
+    fn crashed(&self) -> MutexGuard<'_, BTreeSet<ServerNumber>> {
+        self.crashed.lock().expect("nothing panics while it notes a crash")
+    }
+
+    /// A point at which a server may crash: then nothing after it happens there any more.
+    async fn crash_point(&self, server: ServerNumber) {
         let point = self.passed.fetch_add(1, Ordering::Relaxed);
         let by_luck = self.luck.as_ref().is_some_and(|luck| luck.one_in(24));
         if (self.crash_at == Some(point) || by_luck)
             && self.crashes_left.load(Ordering::Relaxed) > 0
         {
             self.crashes_left.fetch_sub(1, Ordering::Relaxed);
-            self.crashed.store(true, Ordering::Relaxed);
+            self.crash_now(server);
             pending::<()>().await;
         }
     }
@@ -102,6 +110,7 @@ impl Faults {
 /// A store that is slow, refuses, forgets to answer, and around which the server crashes.
 #[derive(Debug)]
 pub struct FaultyStore {
+    pub server: ServerNumber,
     pub inner: Arc<MemoryStore>,
     pub faults: Arc<Faults>,
     pub watch: Arc<Watch>,
@@ -119,14 +128,14 @@ impl FaultyStore {
 impl Store for FaultyStore {
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, CommitError>> {
         Box::pin(async move {
-            self.faults.crash_point().await;
+            self.faults.crash_point(self.server).await;
             self.faults.dawdle(SignedDuration::from_secs(2)).await;
             self.refuse()?;
             let change = commit.change.clone();
             let committed = self.inner.commit(commit).await?;
             self.watch.committed(change.as_ref());
             // Committed, and nobody may ever hear of it.
-            self.faults.crash_point().await;
+            self.faults.crash_point(self.server).await;
             self.refuse()?;
             Ok(committed)
         })
@@ -144,7 +153,7 @@ impl Store for FaultyStore {
             self.faults.dawdle(SignedDuration::from_secs(2)).await;
             self.refuse()?;
             let claimed = self.inner.claim(claim).await;
-            self.faults.crash_point().await;
+            self.faults.crash_point(self.server).await;
             claimed
         })
     }
@@ -161,7 +170,7 @@ impl Store for FaultyStore {
     ) -> BoxFuture<'_, Result<Option<Generation>, StoreError>> {
         Box::pin(async move {
             let raised = self.inner.raise(target, from, above).await;
-            self.faults.crash_point().await;
+            self.faults.crash_point(self.server).await;
             raised
         })
     }
@@ -182,6 +191,7 @@ impl Store for FaultyStore {
 /// A node behind a bad line: calls are lost on the way there or back, late, or arrive twice.
 #[derive(Debug)]
 pub struct FaultyNode {
+    pub server: ServerNumber,
     pub inner: Arc<FakeNode>,
     pub faults: Arc<Faults>,
     pub watch: Arc<Watch>,
@@ -198,7 +208,7 @@ pub enum Call {
 
 impl FaultyNode {
     async fn call(&self, call: Call, generation: Generation) -> Result<(), Rejection> {
-        self.faults.crash_point().await;
+        self.faults.crash_point(self.server).await;
         self.deliver_late_calls().await;
         if self.faults.one_in(12) {
             return lost().await;
@@ -210,7 +220,7 @@ impl FaultyNode {
             let mut late = self.late.lock().expect("nothing panics while it holds the line");
             late.push((when, call, generation));
         }
-        self.faults.crash_point().await;
+        self.faults.crash_point(self.server).await;
         if self.faults.one_in(12) {
             return lost().await;
         }

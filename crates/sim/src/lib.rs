@@ -3,10 +3,13 @@
 
 pub mod clock;
 pub mod faults;
+pub mod file_node;
+pub mod mortal;
 pub mod office;
 pub mod page;
 pub mod random;
 pub mod scenario;
 pub mod speed;
+pub mod stores;
 pub mod watch;
 pub mod world;

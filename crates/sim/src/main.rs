@@ -4,8 +4,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ports::clock::{Clock, SystemClock};
-use sim::random;
+use sim::file_node::FileNode;
 use sim::scenario::Scenario;
+use sim::speed::{self, Speed};
+use sim::{mortal, random};
 
 const HELP: &str = "\
 cargo sim play FILE            live through a scenario, and tell it as a page
@@ -30,6 +32,14 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        // What the kill test starts; its lines are in `mortal`.
+        ["live", name, url, node] => match live(name, url, node) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        },
         ["replay", seed] if number(seed).is_some() => {
             print!("{}", random::replay(number(seed).unwrap_or(0)));
             ExitCode::SUCCESS
@@ -49,10 +59,9 @@ fn main() -> ExitCode {
         }
         ["speed", ref canaries @ ..] => {
             let canaries = canaries.first().and_then(|text| text.parse().ok()).unwrap_or(200);
-            let speed = sim::speed::measure(canaries);
-            let per_second = speed.decisions as f64 / speed.seconds;
-            let millis = speed.seconds * 1_000.0 / f64::from(speed.canaries);
-            println!("{per_second:.0} decisions a second; a three-day canary in {millis:.2} ms");
+            let Speed { decisions_per_second, millis_per_canary } = speed::measure(canaries);
+            println!("{decisions_per_second:.0} decisions a second");
+            println!("{millis_per_canary:.2} ms for a three-day canary");
             ExitCode::SUCCESS
         }
         _ => {
@@ -60,6 +69,10 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn live(name: &str, url: &str, node: &str) -> Result<(), Box<dyn std::error::Error>> {
+    mortal::live(name, url, FileNode::new(node)?)
 }
 
 fn play(file: &str) -> Result<String, Box<dyn std::error::Error>> {

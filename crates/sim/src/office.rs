@@ -1,5 +1,6 @@
 //! The office: operators who say each word until it is acknowledged, as good clients do.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use conductor::{Handle, HandleError, Reply};
@@ -14,24 +15,28 @@ use ports::entropy::Entropy;
 use ports::fake::Seeded;
 
 use crate::clock::SimClock;
+use crate::faults::ServerNumber;
 
 /// Where operators sit. They notice when the server is gone, and try again.
 #[derive(Debug, Clone)]
 pub struct Office {
     clock: SimClock,
     entropy: Arc<dyn Entropy>,
-    handle: Arc<Mutex<Option<Handle>>>,
+    /// One for each server, from its latest boot on.
+    handles: Arc<Mutex<Vec<Option<Handle>>>>,
+    next_server: Arc<AtomicUsize>,
     operator: Actor,
 }
 
 impl Office {
-    pub(crate) fn new(clock: SimClock, seeded: Seeded) -> Self {
+    pub(crate) fn new(clock: SimClock, seeded: Seeded, servers: usize) -> Self {
         let operator = "person:ada".parse().expect("a well-formed actor");
-        Self { clock, entropy: Arc::new(seeded), handle: Arc::default(), operator }
+        let handles = Arc::new(Mutex::new(vec![None; servers]));
+        Self { clock, entropy: Arc::new(seeded), handles, next_server: Arc::default(), operator }
     }
 
-    pub(crate) fn connect(&self, handle: Handle) {
-        *self.handle.lock().expect("nothing panics while it connects") = Some(handle);
+    pub(crate) fn connect(&self, server: ServerNumber, handle: Handle) {
+        self.handles.lock().expect("nothing panics while it connects")[server] = Some(handle);
     }
 
     pub fn operator(&self) -> &Actor {
@@ -85,6 +90,13 @@ impl Office {
         .await
     }
 
+    /// Each time another one, as behind a load balancer.
+    fn any_server(&self) -> Handle {
+        let handles = self.handles.lock().expect("nothing panics while it connects");
+        let server = self.next_server.fetch_add(1, Ordering::Relaxed) % handles.len();
+        handles[server].clone().expect("a world's servers are there from its beginning")
+    }
+
     /// Says the same word, with the same command, until somebody answers.
     async fn insist<F: Future<Output = Result<Reply, HandleError>>>(
         &self,
@@ -92,9 +104,7 @@ impl Office {
     ) -> Result<Reply, HandleError> {
         let command = self.entropy.id(CommandId::new, self.clock.now());
         loop {
-            let handle = self.handle.lock().expect("nothing panics while it connects").clone();
-            let handle = handle.expect("a world has a server from its beginning");
-            match say(handle, command).await {
+            match say(self.any_server(), command).await {
                 Err(HandleError::Gone | HandleError::Store(_)) => {
                     self.sleep(SignedDuration::from_secs(1)).await;
                 }

@@ -23,6 +23,7 @@ use crate::world::World;
 #[derive(Debug, Clone)]
 pub struct Story {
     chapters: Vec<Chapter>,
+    servers: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -96,7 +97,7 @@ pub fn check_every_crash_point(seed: u64) -> Result<u64, String> {
 /// A seed's story as two diaries: without and with faults.
 pub fn replay(seed: u64) -> String {
     let story = Story::drawn(seed);
-    let mut told = format!("seed {seed}\n");
+    let mut told = format!("seed {seed}, servers: {}\n", story.servers);
     for chapter in &story.chapters {
         writeln!(told, "  {:?}, {:?}", chapter.fate, chapter.plan).expect("texts take all");
     }
@@ -115,11 +116,13 @@ impl Story {
     pub fn drawn(seed: u64) -> Self {
         let luck = Seeded::new(seed ^ 0x5eed);
         let chapters = (0..=luck.below(3)).map(|_| Chapter::drawn(&luck)).collect();
-        Self { chapters }
+        // Now and then two servers share the store.
+        let servers = if luck.one_in(4) { 2 } else { 1 };
+        Self { chapters, servers }
     }
 
     fn live(&self, faults: impl FnOnce(SimClock) -> Faults) -> (World, Ending) {
-        let mut world = World::watched(faults);
+        let mut world = World::watched(self.servers, faults);
         let (clock, store, node, office) =
             (world.clock.clone(), world.store.clone(), world.node.clone(), world.office.clone());
         let ending = world.run(async {

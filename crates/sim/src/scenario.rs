@@ -73,7 +73,7 @@ impl Scenario {
 
     /// Lives through the script, and tells it as a page.
     pub fn play(&self) -> String {
-        let mut world = World::watched(Faults::none);
+        let mut world = World::watched(1, Faults::none);
         let (node, office, faults, store) =
             (world.node.clone(), world.office.clone(), world.faults.clone(), world.store.clone());
         let known: Vec<Release> =
@@ -110,7 +110,7 @@ impl Scenario {
                         let reply = office.tell(id, word.clone()).await;
                         answers.push((*at, format!("{word}"), told(reply)));
                     }
-                    Act::Crash => faults.crash_now(),
+                    Act::Crash => faults.crash_now(0),
                     Act::Forget => node.forget(),
                     Act::Tamper { shares } => {
                         let shares = shares.iter().map(|(weight, version)| Share {
@@ -133,13 +133,15 @@ impl Scenario {
         };
         let mut page = format!("{}\n\n{}\n", self.title, page::diary(&entries, &known));
         for (at, word, answer) in answers {
-            writeln!(page, "at {at:#}, person:ada said `{word}`: {answer}").expect("texts take all");
+            writeln!(page, "at {at:#}, person:ada said `{word}`: {answer}")
+                .expect("texts take all");
         }
         writeln!(page, "\nin the end: {}", node.picture(version)).expect("texts take all");
-        page.push_str(&match page::verify(entries, head) {
-            Ok(head) => format!("the journal's {} facts verify\n", head.seq),
-            Err(error) => format!("{error}\n"),
-        });
+        match page::verify(entries, head) {
+            Ok(head) => writeln!(page, "the journal's {} facts verify", head.seq),
+            Err(error) => writeln!(page, "{error}"),
+        }
+        .expect("texts take all");
         for broken in world.watch.broken() {
             writeln!(page, "broken: {broken}").expect("texts take all");
         }

@@ -1,4 +1,4 @@
-//! One world: a server that may crash, a node that does not, and time that flies.
+//! One world: servers that may crash, a node that does not, and time that flies.
 
 use std::fmt;
 use std::pin::pin;
@@ -13,21 +13,19 @@ use ports::BoxFuture;
 use ports::clock::Clock;
 use ports::fake::{FakeNode, MemoryStore, Seeded};
 use ports::store::Store;
-use ports::traffic::Traffic;
-use ports::workloads::Workloads;
 
 use crate::clock::SimClock;
-use crate::faults::{Faults, FaultyNode, FaultyStore};
+use crate::faults::{Faults, FaultyNode, FaultyStore, ServerNumber};
 use crate::office::Office;
 use crate::watch::{CheckedRollouts, Watch};
 
 /// When every simulated world begins: a Monday morning.
 pub const BEGINNING: Timestamp = Timestamp::constant(1_767_600_000, 0);
 
-/// How long the server is away after a crash.
+/// How long a server is away after a crash.
 pub const DOWNTIME: SignedDuration = SignedDuration::from_secs(20);
 
-/// A server and its surroundings. The server's life is one future; a crash drops it.
+/// Servers and their surroundings. A server's life is one future; a crash drops it.
 pub struct World {
     pub clock: SimClock,
     pub store: Arc<MemoryStore>,
@@ -35,61 +33,39 @@ pub struct World {
     pub faults: Arc<Faults>,
     pub watch: Arc<Watch>,
     pub office: Office,
-    ports: (Arc<dyn Store>, Hands),
-    is_checked: bool,
-    server: BoxFuture<'static, ()>,
+    is_watched: bool,
+    servers: Vec<BoxFuture<'static, ()>>,
     bell: Arc<Bell>,
 }
 
 impl World {
-    /// A world with these faults, in which every step is watched.
-    pub fn watched(faults: impl FnOnce(SimClock) -> Faults) -> Self {
-        let clock = SimClock::starting_at(BEGINNING);
-        let store = Arc::new(MemoryStore::default());
-        let node = Arc::new(FakeNode::new(Arc::new(clock.clone())));
-        let (faults, watch) = (Arc::new(faults(clock.clone())), Arc::new(Watch::default()));
-        let faulty_store = Arc::new(FaultyStore {
-            inner: store.clone(),
-            faults: faults.clone(),
-            watch: watch.clone(),
-        });
-        let faulty_node = Arc::new(FaultyNode {
-            inner: node.clone(),
-            faults: faults.clone(),
-            watch: watch.clone(),
-            late: Mutex::default(),
-        });
-        let hands = Hands { workloads: faulty_node.clone(), traffic: faulty_node };
-        Self::new(clock, store, node, faults, watch, (faulty_store, hands), true)
+    /// A world with so many servers and these faults, in which every step is watched.
+    pub fn watched(servers: usize, faults: impl FnOnce(SimClock) -> Faults) -> Self {
+        Self::new(servers, faults, true)
     }
 
     /// A world in which all goes well and nobody watches: for seeing how fast time flies.
     pub fn unwatched() -> Self {
-        let clock = SimClock::starting_at(BEGINNING);
-        let store = Arc::new(MemoryStore::default());
-        let node = Arc::new(FakeNode::new(Arc::new(clock.clone())));
-        let (faults, watch) = (Arc::new(Faults::none(clock.clone())), Arc::default());
-        let (workloads, traffic): (Arc<dyn Workloads>, Arc<dyn Traffic>) =
-            (node.clone(), node.clone());
-        let ports: (Arc<dyn Store>, Hands) = (store.clone(), Hands { workloads, traffic });
-        Self::new(clock, store, node, faults, watch, ports, false)
+        Self::new(1, Faults::none, false)
     }
 
-    fn new(
-        clock: SimClock,
-        store: Arc<MemoryStore>,
-        node: Arc<FakeNode>,
-        faults: Arc<Faults>,
-        watch: Arc<Watch>,
-        ports: (Arc<dyn Store>, Hands),
-        is_checked: bool,
-    ) -> Self {
-        let office = Office::new(clock.clone(), Seeded::new(1));
-        let (server, bell) =
-            (Box::pin(std::future::pending()), Arc::new(Bell(AtomicBool::new(true))));
-        let mut world =
-            Self { clock, store, node, faults, watch, office, ports, is_checked, server, bell };
-        world.boot(SignedDuration::ZERO);
+    fn new(servers: usize, faults: impl FnOnce(SimClock) -> Faults, is_watched: bool) -> Self {
+        let clock = SimClock::starting_at(BEGINNING);
+        let mut world = Self {
+            store: Arc::default(),
+            node: Arc::new(FakeNode::new(Arc::new(clock.clone()))),
+            faults: Arc::new(faults(clock.clone())),
+            watch: Arc::default(),
+            office: Office::new(clock.clone(), Seeded::new(1), servers),
+            is_watched,
+            servers: Vec::new(),
+            bell: Arc::new(Bell(AtomicBool::new(true))),
+            clock,
+        };
+        world.servers.resize_with(servers, || Box::pin(std::future::pending()));
+        for server in 0..servers {
+            world.boot(server, SignedDuration::ZERO);
+        }
         world
     }
 
@@ -104,10 +80,12 @@ impl World {
                 if let Poll::Ready(result) = script.as_mut().poll(&mut context) {
                     return result;
                 }
-                // The server never ends by itself while somebody holds its handle.
-                let _ = self.server.as_mut().poll(&mut context);
-                if self.faults.take_crash() {
-                    self.boot(DOWNTIME);
+                for server in &mut self.servers {
+                    // A server never ends by itself while somebody holds its handle.
+                    let _ = server.as_mut().poll(&mut context);
+                }
+                while let Some(crashed) = self.faults.take_crash() {
+                    self.boot(crashed, DOWNTIME);
                 }
             }
             let is_alive = self.clock.advance(Timestamp::MAX);
@@ -115,25 +93,51 @@ impl World {
         }
     }
 
-    /// Drops the server in the middle of whatever it did, and begins its next life later.
-    fn boot(&mut self, after: SignedDuration) {
-        let (store, hands) = self.ports.clone();
-        let kinds = if self.is_checked {
+    /// Drops a server in the middle of whatever it did, and begins its next life later.
+    fn boot(&mut self, server: ServerNumber, after: SignedDuration) {
+        let (store, hands) = self.ports(server);
+        let kinds = if self.is_watched {
             Kinds::default().with(CheckedRollouts)
         } else {
             Kinds::default().with(Rollouts)
         };
-        let settings =
-            Settings { audit_every: SignedDuration::from_hours(1), ..Settings::alone("sim") };
+        let is_alone = self.servers.len() == 1;
+        let settings = Settings {
+            audit_every: SignedDuration::from_hours(1),
+            poll_every: (!is_alone).then_some(SignedDuration::from_secs(30)),
+            ..Settings::alone(format!("server-{server}"))
+        };
         let clock = Arc::new(self.clock.clone());
         let (conductor, handle) = Conductor::new(store, hands, clock.clone(), kinds, settings);
         let begins = clock.sleep_until(clock.now() + after);
-        self.server = Box::pin(async move {
+        self.servers[server] = Box::pin(async move {
             begins.await;
             conductor.run().await;
         });
-        self.office.connect(handle);
+        self.office.connect(server, handle);
         self.bell.0.store(true, Ordering::Relaxed);
+    }
+
+    /// What a server sees of the world.
+    fn ports(&self, server: ServerNumber) -> (Arc<dyn Store>, Hands) {
+        if !self.is_watched {
+            let (workloads, traffic) = (self.node.clone(), self.node.clone());
+            return (self.store.clone(), Hands { workloads, traffic });
+        }
+        let store = FaultyStore {
+            server,
+            inner: self.store.clone(),
+            faults: self.faults.clone(),
+            watch: self.watch.clone(),
+        };
+        let node = Arc::new(FaultyNode {
+            server,
+            inner: self.node.clone(),
+            faults: self.faults.clone(),
+            watch: self.watch.clone(),
+            late: Mutex::default(),
+        });
+        (Arc::new(store), Hands { workloads: node.clone(), traffic: node })
     }
 }
 

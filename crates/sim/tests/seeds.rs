@@ -15,7 +15,7 @@ fn whatever_goes_wrong_the_end_is_the_same() {
 #[test]
 fn the_server_may_crash_at_any_point() {
     let mut points = 0;
-    for seed in [0, 7, 21] {
+    for seed in 0..4 {
         match random::check_every_crash_point(seed) {
             Ok(more) => points += more,
             Err(error) => panic!("seed {seed}: {error}\nreplay it with: cargo sim replay {seed}"),

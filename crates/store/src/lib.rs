@@ -1,1 +1,4 @@
 //! What is at rest: SQLite and PostgreSQL.
+
+pub mod postgres;
+pub mod sqlite;

@@ -1,10 +1,13 @@
 //! `highroad help`: the page of a command, or a topic that belongs to no single command.
 
+use std::fmt::Write as _;
+
 use clap::Command;
 use model::source::nearest;
 
 use super::Example;
 use crate::command_line::Global;
+use crate::database::Database;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::help::{self, Row};
@@ -73,7 +76,14 @@ fn exit_codes(terminal: &Terminal) -> String {
 fn environment(global: &Global, terminal: &Terminal) -> Result<String, Error> {
     let rows = [
         ("HIGHROAD_DATA", "the folder for Highroad's data; --data goes before it"),
+        (
+            "HIGHROAD_DATABASE",
+            "the URL of a PostgreSQL database, used instead of the folder's highroad.db; --database goes before it",
+        ),
+        ("PGPASSWORD", "the password for PostgreSQL, if the URL has none"),
+        ("PGSSLROOTCERT", "the certificates to trust there, if the URL has none"),
         ("XDG_DATA_HOME", "its 'highroad' folder is used when neither is given"),
+        ("TZ", "the time zone in which times are shown and read; the machine's, if not set"),
         ("NO_COLOR", "no colour, if set and not empty; --color goes before it"),
         ("CLICOLOR_FORCE", "colour even into a pipe, if set and not 0"),
         ("TERM", "no colour if 'dumb'"),
@@ -82,6 +92,9 @@ fn environment(global: &Global, terminal: &Terminal) -> Result<String, Error> {
     ];
     let rows = rows.map(|(name, meaning)| Row::new(name, meaning));
     let table = help::table("Environment", &rows, terminal.width(), terminal.paint());
-    let here = format!("Here and now the data folder is {}", global.data()?.display());
+    let mut here = format!("Here and now the data folder is {}", global.data()?.display());
+    if let database @ Database::Postgres(_) = global.database()? {
+        write!(here, " and the database {database}").expect("texts take all");
+    }
     Ok(format!("{table}\n\n{}\n", wrap(&here, Some(terminal.width()), 0)))
 }

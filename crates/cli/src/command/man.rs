@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use clap_mangen::{Man as Mangen, roff::Roff};
 
-use super::Example;
+use super::{Entry, Example};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::help;
@@ -65,11 +65,16 @@ fn pages() -> Vec<Page> {
     let mut root = help::definition(80);
     root.build();
     let mut pages = vec![page(&root, super::EXAMPLES)];
-    for entry in super::entries() {
-        let command = root.find_subcommand(entry.name).expect("every entry is a command");
-        pages.push(page(command, entry.examples));
-    }
+    add_pages(&root, super::entries(), &mut pages);
     pages
+}
+
+fn add_pages<'a>(above: &Command, entries: impl Iterator<Item = &'a Entry>, pages: &mut Vec<Page>) {
+    for entry in entries {
+        let command = above.find_subcommand(entry.name).expect("every entry is a command");
+        pages.push(page(command, entry.examples));
+        add_pages(command, entry.below.iter(), pages);
+    }
 }
 
 fn page(command: &Command, examples: &[Example]) -> Page {

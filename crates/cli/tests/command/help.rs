@@ -4,7 +4,10 @@ use std::path::Path;
 
 use crate::{Repository, command, highroad};
 
-const COMMANDS: [&str; 6] = ["init", "check", "schema", "completions", "man", "help"];
+const COMMANDS: [&str; 7] = ["init", "check", "journal", "schema", "completions", "man", "help"];
+/// With the commands of commands.
+const PAGES: [&str; 8] =
+    ["init", "check", "journal", "journal verify", "schema", "completions", "man", "help"];
 
 fn page(line: &str, columns: u16) -> String {
     let output = command(Path::new("/"), line).env("COLUMNS", columns.to_string()).output();
@@ -29,18 +32,18 @@ fn every_way_to_the_front_page_is_the_same() {
 
 #[test]
 fn the_page_of_every_command() {
-    for name in COMMANDS {
+    for name in PAGES {
         let long = page(&format!("{name} --help"), 80);
         assert_eq!(page(&format!("help {name}"), 80), long);
         assert!(long.contains("\nExamples\n"), "{name}");
-        insta::assert_snapshot!(format!("page_{name}"), long);
+        insta::assert_snapshot!(format!("page_{}", name.replace(' ', "_")), long);
     }
 }
 
 #[test]
 fn no_line_is_wider_than_the_terminal() {
     for columns in [60, 80, 120] {
-        for name in COMMANDS.into_iter().chain(["exit-codes", "environment"]) {
+        for name in PAGES.into_iter().chain(["exit-codes", "environment"]) {
             let page = page(&format!("help {name}"), columns);
             // Lines to type are not folded: they would not work when copied.
             let prose = page.lines().filter(|line| !line.starts_with("  highroad "));
@@ -56,6 +59,8 @@ fn topics() {
     insta::assert_snapshot!("exit_codes", page("help exit-codes", 80));
     let environment = page("help environment --data /here", 80);
     assert!(environment.ends_with("\nHere and now the data folder is /here\n"), "{environment}");
+    let environment = page("help environment --database postgres://ada:pw@db/roads", 80);
+    assert!(environment.ends_with(" and the\ndatabase postgres://db/roads\n"), "{environment}");
     let environment = page("help environment", 80);
     assert!(environment.contains("/nonexistent/.local/share/highroad"), "{environment}");
 }
@@ -89,15 +94,15 @@ fn the_main_manual_page_names_every_command() {
 fn manual_pages_are_written_one_by_one() {
     let repository = Repository::with(&[]);
     let ran = repository.run("man --dir pages/man1");
-    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "wrote 7 pages to pages/man1\n"));
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "wrote 9 pages to pages/man1\n"));
     assert!(repository.read("pages/man1/highroad.1").contains(".SH SUBCOMMANDS"));
-    for name in COMMANDS {
+    for name in PAGES.map(|name| name.replace(' ', "-")) {
         let page = repository.read(&format!("pages/man1/highroad-{name}.1"));
         assert!(page.contains(".SH EXAMPLES"), "{name}");
         assert!(page.starts_with(".ie") && page.contains(".TH HIGHROAD"), "{name}");
     }
     let files = repository.run("man --dir pages/man1 --json").json();
-    assert_eq!(files["files"].as_array().unwrap().len(), 7);
+    assert_eq!(files["files"].as_array().unwrap().len(), 9);
 }
 
 #[test]

@@ -1,9 +1,14 @@
 //! The built `highroad`, run as people and programs run it.
 
 mod check;
+mod guide;
 mod help;
 mod init;
 mod init_hostile;
+mod journal;
+mod journal_follow;
+mod journal_store;
+mod journal_verify;
 mod output;
 mod usage;
 

@@ -5,7 +5,8 @@ use jiff::civil::Weekday;
 
 use crate::name::EnvironmentName;
 use crate::shape;
-use crate::shape::{FromText, Map, Misfit, OneOrMany, Spanned, Whole};
+use crate::shape::{Decode, FromText, Map, Misfit, OneOrMany, Spanned, Whole};
+use crate::source::{Finding, Span};
 
 use super::{Clock, Command, Host, HttpPath, Party, Period, Setting, Strategy, VariableName, Zone};
 
@@ -22,12 +23,12 @@ shape! {
         /// Variables for here, beside those of `run.env` and in their place.
         config: Map<VariableName, Setting>,
         /// How a release takes over here. Without it, the policy says by the risk of the change.
-        strategy: Option<Spanned<Strategy>>,
+        strategy: Option<Strategy>,
         /// Who must agree before a release comes here. Without it, the policy says by the risk
         /// of the change. A number alone is how many.
-        approvals: Option<Spanned<Approvals>>,
+        approvals: Option<Approvals>,
         /// When a release may begin to come here. Without any, always.
-        windows: OneOrMany<Spanned<Window>>,
+        windows: OneOrMany<Window>,
         /// What must hold before users meet a release here.
         verify: OneOrMany<Verify>,
         /// How long a release must stay well here before it goes on to what follows.
@@ -38,6 +39,7 @@ shape! {
 shape! {
     /// Who must agree. A number alone is how many.
     #[short = "count"]
+    #[check = enough]
     pub struct Approvals {
         /// How many different people; the author of the change is none of them.
         count: Whole<0, 20> = "1",
@@ -48,9 +50,22 @@ shape! {
     }
 }
 
+fn enough(approvals: &Approvals, place: Span, cx: &mut Decode) {
+    let (count, including) = (approvals.count.get() as usize, approvals.including.len());
+    if including > count {
+        let message = format!("{count} approvals cannot include {including} different parties");
+        cx.report(
+            Finding::error("too-few-approvals", message, place)
+                .label("asks for more than it counts")
+                .hint(format!("set `count` to at least {including}")),
+        );
+    }
+}
+
 shape! {
     /// A stretch of the week. It may run past midnight: `from: 22:00`, `to: 04:00` belongs to the
     /// day it begins on.
+    #[check = opens]
     pub struct Window {
         /// Days (`mon`) or runs of days (`mon-fri`).
         days: OneOrMany<DayRange> = "mon-sun",
@@ -63,15 +78,38 @@ shape! {
     }
 }
 
+fn opens(window: &Window, place: Span, cx: &mut Decode) {
+    if window.from == window.to {
+        let message = "a window that closes when it opens is never open";
+        cx.report(
+            Finding::error("empty-window", message, place)
+                .label("`from` and `to` are the same")
+                .hint("leave both out for the whole day"),
+        );
+    }
+    if window.days.is_empty() {
+        let message = "a window without days is never open";
+        cx.report(Finding::error("empty-window", message, place).label("no days"));
+    }
+}
+
 shape! {
     /// Something to try on a release before users meet it. A path alone is asked over HTTP.
     #[short = "http"]
+    #[check = answers]
     pub struct Verify {
         ..verification: Verification,
         /// The status that the path must answer with.
         status: Option<Spanned<Whole<100, 599>>>,
         /// How long it may take.
         timeout: Period = "30s",
+    }
+}
+
+fn answers(verify: &Verify, _: Span, cx: &mut Decode) {
+    if let (Verification::Command(_), Some(status)) = (&verify.verification, &verify.status) {
+        let message = "a command ends with 0 and has no status to answer with";
+        cx.report(Finding::error("wrong-value", message, status.span).label("belongs to `http`"));
     }
 }
 

@@ -15,7 +15,7 @@ const SHARED: [&str; 4] = ["owner", "environments", "policy", "notify"];
 /// Beyond this a file was made by a program, and should be several.
 const MOST_SERVICES: usize = 500;
 
-/// The file with every service complete.
+/// The file with every service complete; one with a single service is so already.
 pub(super) fn completed(root: &Node, cx: &mut Decode) -> Option<Node> {
     let mapping = root.as_mapping()?;
     let shared: Vec<Entry> = mapping
@@ -25,8 +25,8 @@ pub(super) fn completed(root: &Node, cx: &mut Decode) -> Option<Node> {
         .cloned()
         .collect();
     let shared = Node::new(Value::Mapping(Mapping { entries: shared }), root.span, Style::Block);
-    let services = mapping.entry("services")?;
-    let Some(many) = services.value.as_mapping() else { return Some(root.clone()) };
+    let several = mapping.entry("services").map(|entry| (entry, entry.value.as_mapping()));
+    let Some((services, Some(many))) = several else { return Some(root.clone()) };
     if many.entries.len() > MOST_SERVICES {
         let message =
             format!("the file has {} services, {MOST_SERVICES} are allowed", many.entries.len());

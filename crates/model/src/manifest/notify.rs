@@ -3,19 +3,19 @@
 use serde_json::{Value as Json, json};
 
 use crate::shape;
-use crate::shape::{Decode, FromText, OneOrMany, Schemas, Shape, Spanned};
+use crate::shape::{Decode, FromText, OneOrMany, Schemas, Shape};
 use crate::yaml::{Node, Value};
 
-use super::setting::{secret, secret_schema};
+use super::setting::{secret_name, secret_schema};
 use super::words::is_email;
-use super::{SecretName, Url};
+use super::{SecretName, Url, secret};
 
 shape! {
     /// Somebody who is told. An address alone is told what most want to know.
     #[short = "to"]
     pub struct Notice {
         /// An e-mail address, the address of a webhook, or a secret that holds one of them.
-        to: Spanned<Address>,
+        to: Address,
         /// Of what.
         on: OneOrMany<Event> = "[waiting, rolled-back, failed, incident]",
     }
@@ -55,12 +55,22 @@ const WHAT: &str = "an e-mail address, the address of a webhook or `{secret: NAM
 impl Shape for Address {
     fn decode(node: &Node, cx: &mut Decode) -> Option<Self> {
         match &node.value {
-            Value::String(text) if text.starts_with("http") => match Url::from_text(text) {
-                Ok(url) => return Some(Self::Webhook(url)),
-                Err(_) => cx.expected(WHAT, node, Some(Url::HOW.to_owned())),
-            },
+            Value::String(text) if text.starts_with("http") => {
+                match Url::from_text(text) {
+                    Ok(url) => {
+                        if let Some(what) = secret::suspected("", text) {
+                            let message = format!("a notice goes to what looks like {what}");
+                            cx.report(secret::in_the_open(message, node.span).hint(
+                                "keep the address as a secret and write `to: {secret: NAME}`",
+                            ));
+                        }
+                        return Some(Self::Webhook(url));
+                    }
+                    Err(_) => cx.expected(WHAT, node, Some(Url::HOW.to_owned())),
+                }
+            }
             Value::String(text) if is_email(text) => return Some(Self::Email(text.clone())),
-            Value::Mapping(_) => return secret(node, cx).map(Self::Secret),
+            Value::Mapping(_) => return secret_name(node, cx).map(Self::Secret),
             _ => cx.expected(WHAT, node, None),
         }
         None

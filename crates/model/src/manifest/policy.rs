@@ -1,7 +1,6 @@
 //! How carefully a change goes out, by its risk.
 
 use crate::shape;
-use crate::shape::Spanned;
 
 use super::{Approvals, Strategy};
 
@@ -24,9 +23,9 @@ shape! {
     /// What a risk asks for.
     pub struct Rule {
         /// How a release takes over.
-        strategy: Spanned<Strategy> = "rolling",
+        strategy: Strategy = "rolling",
         /// Who must agree.
-        approvals: Spanned<Approvals> = "0",
+        approvals: Approvals = "0",
     }
 }
 

@@ -1,17 +1,19 @@
 //! How a service runs: its program or site, its port, its health, its end.
 
+use jiff::SignedDuration;
 use serde_json::{Value as Json, json};
 
 use crate::shape;
 use crate::shape::{Decode, Map, Present, Schemas, Shape, Spanned, Whole};
+use crate::source::{Finding, Span};
 use crate::yaml::{Node, Value};
 
 use super::{Command, Cpu, HttpPath, Memory, Period, RepositoryPath, Setting, VariableName};
-use jiff::SignedDuration;
 
 shape! {
     /// How a service runs. A text alone is its command.
     #[short = "command"]
+    #[check = fits_its_port]
     pub struct Run {
         ..workload: Workload,
         /// The folder in the repository that it runs in.
@@ -30,6 +32,40 @@ shape! {
         stop: Stop,
         /// The most that one instance may use.
         resources: Resources,
+    }
+}
+
+fn fits_its_port(run: &Run, _: Span, cx: &mut Decode) {
+    if let Port::Auto = run.port.value
+        && let Some(entry) = run.env.entries.iter().find(|entry| entry.key.as_str() == "PORT")
+    {
+        cx.report(
+            Finding::warning("port-is-given", "`PORT` is given by Highroad", entry.key.span)
+                .label("this value is not used")
+                .hint("write it as `port:`, or remove it"),
+        );
+    }
+    if let Some(health) = &run.health
+        && run.port.value == Port::None
+        && matches!(health.probe, Probe::Http(_) | Probe::Tcp(_))
+    {
+        cx.report(
+            Finding::error("no-port", "health is asked at a port, but there is none", health.span)
+                .label("needs a port")
+                .also(run.port.span, "there is none")
+                .hint("use `health: alive` or a `command`, or give it a port"),
+        );
+    }
+    if let (Port::Fixed(number), Workload::Command(_)) = (run.port.value, &run.workload)
+        && run.instances.get() > 1
+    {
+        let message =
+            format!("{} instances cannot share port {number} of one machine", run.instances.get());
+        cx.report(
+            Finding::warning("fixed-port", message, run.port.span)
+                .label("the same port for each")
+                .hint("let the program listen on `$PORT` and leave `port` out"),
+        );
     }
 }
 

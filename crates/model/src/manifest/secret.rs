@@ -1,5 +1,7 @@
 //! Secrets that stand in the open: what looks like one, so that it can be said before it is pushed.
 
+use crate::source::{Finding, Span};
+
 /// What a literal value seems to be, if it seems to be a secret.
 pub(super) fn suspected(name: &str, value: &str) -> Option<&'static str> {
     known_form(value).or_else(|| {
@@ -18,6 +20,13 @@ pub(super) fn suspected(name: &str, value: &str) -> Option<&'static str> {
         let named_so = telling.iter().any(|word| name.contains(word));
         (named_so && could_be_secret(value)).then_some("a secret by its name")
     })
+}
+
+/// The finding for one, to which is added how to keep it instead.
+pub(super) fn in_the_open(message: String, place: Span) -> Finding {
+    Finding::warning("secret-in-file", message, place)
+        .label("everybody who reads the repository can read this")
+        .masked()
 }
 
 /// Forms that issuers gave their secrets so that they can be found.

@@ -70,8 +70,7 @@ shape! {
 
 impl Single {
     pub(super) fn into_services(self) -> Map<ServiceName, Service> {
-        let span = self.service.span;
-        Map { entries: vec![MapEntry { key: self.service, value: self.it, span }] }
+        Map { entries: vec![MapEntry { key: self.service, value: self.it }] }
     }
 }
 

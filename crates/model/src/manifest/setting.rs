@@ -3,9 +3,10 @@
 use serde_json::{Value as Json, json};
 
 use crate::shape::{Decode, FromText, Misfit, Schemas, Shape};
-use crate::source::Finding;
+use crate::source::{Finding, quoted};
 use crate::yaml::{Node, Value};
 
+use super::secret;
 use super::words::text_word;
 
 text_word! {
@@ -65,7 +66,7 @@ impl Shape for Setting {
                 cx.expected(WHAT, node, Some("write \"\" for an empty text".to_owned()));
                 None
             }
-            Value::Mapping(_) => secret(node, cx).map(Self::Secret),
+            Value::Mapping(_) => secret_name(node, cx).map(Self::Secret),
             Value::Sequence(_) => {
                 cx.expected(
                     WHAT,
@@ -84,6 +85,13 @@ impl Shape for Setting {
                     );
                     return None;
                 }
+                let name = cx.key().to_owned();
+                if let Some(what) = secret::suspected(&name, text) {
+                    let message = format!("the value of {} looks like {what}", quoted(&name));
+                    cx.report(secret::in_the_open(message, node.span).hint(format!(
+                        "keep it as a secret and write `{name}: {{secret: {name}}}`"
+                    )));
+                }
                 Some(Self::Text(text.to_owned()))
             }
         }
@@ -95,7 +103,7 @@ impl Shape for Setting {
 }
 
 /// Reads `{secret: NAME}`.
-pub(super) fn secret(node: &Node, cx: &mut Decode) -> Option<SecretName> {
+pub(super) fn secret_name(node: &Node, cx: &mut Decode) -> Option<SecretName> {
     let entries = node.as_mapping().map_or(&[][..], |mapping| &mapping.entries);
     match entries {
         [entry] if entry.key.text == "secret" => {

@@ -6,10 +6,12 @@ use serde_json::{Value as Json, json};
 use crate::intent::Weight;
 use crate::shape;
 use crate::shape::{Decode, Schemas, Shape, Spanned, Whole};
+use crate::source::{Finding, Span};
 use crate::yaml::{Node, Value};
 
 shape! {
     /// How a release takes over. A word alone takes the strategy as it comes.
+    #[check = leads_on]
     pub enum Strategy {
         /// Instances are replaced a few at a time.
         Rolling(Rolling) = "rolling",
@@ -93,6 +95,67 @@ pub enum Amount {
 impl Amount {
     pub fn is_none(self) -> bool {
         matches!(self, Self::Count(0) | Self::Share(Weight::NONE))
+    }
+}
+
+fn leads_on(strategy: &Strategy, place: Span, cx: &mut Decode) {
+    match strategy {
+        Strategy::Rolling(rolling) => {
+            if rolling.max_surge.is_none() && rolling.max_unavailable.is_none() {
+                let message =
+                    "a rolling update with neither surge nor unavailable instances never begins";
+                cx.report(
+                    Finding::error("never-begins", message, place)
+                        .label("both are 0")
+                        .hint("set `max_surge` or `max_unavailable` to at least 1"),
+                );
+            }
+        }
+        Strategy::BlueGreen(_) => {}
+        Strategy::Canary(canary) => {
+            rising("canary", canary.steps.iter().map(|step| step.weight), place, cx);
+        }
+        Strategy::Staged(staged) => {
+            rising("staged", staged.stages.iter().map(|stage| stage.share), place, cx);
+        }
+    }
+}
+
+/// Shares must grow from more than nothing.
+fn rising(
+    name: &str,
+    shares: impl ExactSizeIterator<Item = Spanned<Weight>>,
+    place: Span,
+    cx: &mut Decode,
+) {
+    const MOST: usize = 99;
+    if shares.len() > MOST {
+        let message = format!("{} steps of a {name} rollout are too many", shares.len());
+        cx.report(
+            Finding::error("too-many-steps", message, place).label(format!("at most {MOST}")),
+        );
+    }
+    let mut before: Option<Spanned<Weight>> = None;
+    for share in shares {
+        if share.value == Weight::NONE {
+            let message = format!("a step of a {name} rollout must be more than 0 %");
+            cx.report(
+                Finding::error("steps-must-rise", message, share.span)
+                    .label("nothing would happen"),
+            );
+        }
+        if let Some(before) = before.filter(|before| share.value <= before.value) {
+            let message = format!(
+                "the steps of a {name} rollout must rise: {} comes after {}",
+                share.value, before.value
+            );
+            cx.report(
+                Finding::error("steps-must-rise", message, share.span)
+                    .label("not more than the step before")
+                    .also(before.span, "the step before"),
+            );
+        }
+        before = Some(share);
     }
 }
 

@@ -76,6 +76,18 @@ impl<T: Shape> Shape for OneOrMany<T> {
     }
 }
 
+impl<T: Shape> OneOrMany<T> {
+    /// The items that can be read, whatever is wrong with the others. Reports nothing.
+    pub fn legible(node: &Node) -> Vec<T> {
+        let items = match &node.value {
+            Value::Sequence(items) => items.as_slice(),
+            Value::Null => &[],
+            _ => std::slice::from_ref(node),
+        };
+        items.iter().filter_map(|item| T::decode(item, &mut Decode::default())).collect()
+    }
+}
+
 impl<T> Deref for OneOrMany<T> {
     type Target = [T];
 
@@ -121,8 +133,6 @@ pub struct Map<K, V> {
 pub struct MapEntry<K, V> {
     pub key: Spanned<K>,
     pub value: V,
-    /// The place of the value.
-    pub span: Span,
 }
 
 impl<K, V> Default for Map<K, V> {
@@ -177,7 +187,7 @@ impl<K: FromText, V: Shape> Shape for Map<K, V> {
             match (key, value) {
                 (Some(key), Some(value)) => {
                     let key = Spanned { value: key, span: entry.key.span };
-                    decoded.push(MapEntry { key, value, span: entry.value.span });
+                    decoded.push(MapEntry { key, value });
                 }
                 _ => complete = false,
             }

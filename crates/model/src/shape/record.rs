@@ -15,6 +15,10 @@ pub trait Record: Sized {
 
     fn describe(object: &mut ObjectSchema, schemas: &mut Schemas);
 
+    /// Reports what its keys say together that cannot be meant. Keys that another record takes
+    /// are checked by that one.
+    fn check(&self, _place: Span, _cx: &mut Decode) {}
+
     /// Keys that may stand alone, as the word `canary` for `{canary: {}}`.
     fn words() -> Vec<&'static str> {
         Vec::new()
@@ -22,6 +26,8 @@ pub trait Record: Sized {
 }
 
 /// Reads a record in its long form or its short one. Nothing at all is a record without keys.
+///
+/// One with an unknown key is not read: what it lacks may be what was misspelt.
 pub fn decode_record<T: Record>(node: &Node, cx: &mut Decode) -> Option<T> {
     let long = match &node.value {
         Value::Mapping(_) => None,
@@ -30,9 +36,11 @@ pub fn decode_record<T: Record>(node: &Node, cx: &mut Decode) -> Option<T> {
     };
     let node = long.as_ref().unwrap_or(node);
     let mut fields = Fields::new(node);
-    let value = T::take(&mut fields, cx);
-    fields.finish(cx);
-    value
+    let record = T::take(&mut fields, cx);
+    let all_known = fields.finish(cx);
+    let record = record.filter(|_| all_known)?;
+    record.check(node.span, cx);
+    Some(record)
 }
 
 fn lengthened<T: Record>(node: &Node, cx: &mut Decode) -> Option<Node> {
@@ -137,12 +145,14 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn finish(self, cx: &mut Decode) {
+    /// Reports the keys that nobody took; whether there were none.
+    fn finish(self, cx: &mut Decode) -> bool {
         for (entry, taken) in self.entries.iter().zip(&self.taken) {
             if !taken {
                 cx.unknown_key(&entry.key.text, entry.key.span, &self.known);
             }
         }
+        self.taken.iter().all(|taken| *taken)
     }
 }
 

@@ -236,12 +236,15 @@ impl Draft {
     }
 }
 
-/// On one machine a port is free for one service; the others are told theirs.
+/// On one machine a port is free for one program; the others are told theirs. A container has
+/// all ports for itself.
 fn apart(services: &[Service]) -> Vec<Service> {
     let mut taken: Vec<(u16, &str)> = Vec::new();
     let separate = services.iter().map(|service| {
         let mut separate = service.clone();
-        if let Listens::At { port, .. } = service.listens {
+        if let Listens::At { port, .. } = service.listens
+            && service.image.is_none()
+        {
             match taken.iter().find(|(other, _)| *other == port) {
                 Some((_, name)) => {
                     let because = format!("{name} has {port} already");
@@ -353,6 +356,14 @@ mod tests {
                 assert_eq!(read(&with).findings, [], "{option}\n{with}");
             }
         }
+    }
+
+    #[test]
+    fn programs_part_with_a_port_that_is_taken_and_containers_keep_it() {
+        let image = |name| Service { image: Some("shop".to_owned()), ..service(name, "a", 80) };
+        let ports = |services| text(&survey(services)).matches("port: 80\n").count();
+        assert_eq!(ports(vec![service("one", "a", 80), service("two", "b", 80)]), 1);
+        assert_eq!(ports(vec![image("one"), image("two"), service("three", "c", 80)]), 3);
     }
 
     #[test]
