@@ -92,7 +92,7 @@ fn run(command: &str, folder: &Path, data: &Path) -> String {
     let binary = Path::new(env!("CARGO_BIN_EXE_highroad")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
     let output = Command::new("sh")
-        .args(["-c", &format!("{command} 2>&1")])
+        .args(["-c", &format!("exec 2>&1\n{command}")])
         .current_dir(folder)
         .env("PATH", path)
         .env("HIGHROAD_DATA", data)
