@@ -122,7 +122,7 @@ impl Desk {
     fn serve(mut self, mut tasks: mpsc::Receiver<Box<dyn Task>>) {
         let mut batch = Vec::with_capacity(BATCH);
         let mut usual = 0;
-        while tasks.blocking_recv_many(&mut batch, BATCH) > 0 {
+        while await_first(&mut tasks, &mut batch) {
             gather(&mut tasks, &mut batch, usual);
             usual = batch.len();
             if let Err(trouble) = self.begin() {
@@ -186,6 +186,22 @@ impl Desk {
         self.head = rows::head(&self.connection)?;
         Ok(())
     }
+}
+
+/// Waits for the next task; false when there will be none.
+///
+/// Who was just answered often comes again at once, sooner than a thread wakes up: for a moment
+/// this one stays awake for them.
+fn await_first(tasks: &mut mpsc::Receiver<Box<dyn Task>>, batch: &mut Vec<Box<dyn Task>>) -> bool {
+    const AWAKE: usize = 200;
+    for _ in 0..AWAKE {
+        if let Ok(task) = tasks.try_recv() {
+            batch.push(task);
+            return true;
+        }
+        thread::yield_now();
+    }
+    tasks.blocking_recv_many(batch, BATCH) > 0
 }
 
 /// Those who were answered together tend to come again at once. A moment for the last of them
