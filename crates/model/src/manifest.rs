@@ -36,7 +36,7 @@ pub const FILE: &str = "highroad.yaml";
 
 /// Reads a manifest. The name is what findings call the file.
 pub fn read(name: &str, bytes: &[u8]) -> Reading {
-    let yaml::Document { source, root, findings } =
+    let yaml::Document { mut source, root, findings } =
         yaml::read(name, bytes, &yaml::Options::default());
     let Some(root) = root else { return Reading { manifest: None, findings, source } };
     let mut cx = Decode::new(ELSEWHERE);
@@ -44,7 +44,11 @@ pub fn read(name: &str, bytes: &[u8]) -> Reading {
         cx.report(finding);
     }
     let manifest = Manifest::decode(&root, &mut cx).filter(|_| !cx.has_errors());
-    Reading { manifest, findings: cx.into_findings(), source }
+    let findings = cx.into_findings();
+    for secret in findings.iter().filter(|finding| finding.masked) {
+        source.hide(secret.span);
+    }
+    Reading { manifest, findings, source }
 }
 
 /// The JSON Schema of the file.

@@ -19,13 +19,24 @@ pub struct Source {
     text: String,
     /// The offset at which each line begins.
     lines: Vec<usize>,
+    /// What must not reach a log, whichever finding shows its line.
+    secrets: Vec<Span>,
 }
 
 impl Source {
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let lines = line_starts(&text);
-        Self { name: name.into(), text, lines }
+        Self { name: name.into(), text, lines, secrets: Vec::new() }
+    }
+
+    /// From now on the text there is never shown.
+    pub fn hide(&mut self, secret: Span) {
+        self.secrets.push(secret);
+    }
+
+    fn hides(&self, offset: usize) -> bool {
+        self.secrets.iter().any(|secret| (secret.start..secret.end).contains(&offset))
     }
 
     /// The name to show, mostly a path relative to the repository.
@@ -148,7 +159,7 @@ pub struct Finding {
     pub hint: Option<String>,
     /// What is good to know besides.
     pub note: Option<String>,
-    /// Whether the text under the span is a secret that must not reach a log.
+    /// Whether the text under the span is a secret, for the source to hide.
     pub masked: bool,
 }
 

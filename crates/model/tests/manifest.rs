@@ -270,3 +270,12 @@ fn the_schema() {
     let schema = manifest::schema();
     insta::assert_snapshot!(serde_json::to_string_pretty(&schema).unwrap());
 }
+
+#[test]
+fn a_secret_is_hidden_in_the_excerpts_of_other_findings_too() {
+    let text = "service: shop\nowner: a\nrun: {command: ./a, prot: 1, \
+                env: {API_TOKEN: ghp_aaaaaaaaaabbbbbbbbbbccccccccccdddddd}}\n";
+    let shown = rendered(&read(text));
+    assert!(shown.contains("`prot`") && shown.contains("secret-in-file"), "{shown}");
+    assert!(!shown.contains("ghp_"), "{shown}");
+}

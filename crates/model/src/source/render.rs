@@ -78,21 +78,17 @@ impl Page {
         self.margin("");
         let mut shown: Option<(usize, Window)> = None;
         for mark in marks {
-            let masked = marks
-                .iter()
-                .find(|other| finding.masked && other.main && other.line == mark.line)
-                .map(|secret| secret.span);
             let window = match shown {
                 Some((line, window)) if line == mark.line && window.holds(mark.span) => window,
                 _ => {
                     self.gap(source, shown.map(|(line, _)| line), mark.line);
                     let window = Window::around(source, source.line_span(mark.line), mark.span);
-                    self.numbered(mark.line + 1, &window.text(source, masked));
+                    self.numbered(mark.line + 1, &window.text(source));
                     window
                 }
             };
             shown = Some((mark.line, window));
-            let (indent, width) = window.underline(source, mark.span, masked);
+            let (indent, width) = window.underline(source, mark.span);
             self.underline(finding.severity, mark, indent, width);
         }
         if finding.hint.is_some() || finding.note.is_some() {
@@ -106,7 +102,7 @@ impl Page {
             Some(shown) if next == shown + 2 => {
                 let whole = source.line_span(shown + 1);
                 let window = Window::around(source, whole, Span::at(whole.start));
-                self.numbered(shown + 2, &window.text(source, None));
+                self.numbered(shown + 2, &window.text(source));
             }
             Some(shown) if next > shown + 2 => {
                 self.painted(MARGIN, "...");
@@ -222,14 +218,14 @@ impl Window {
         self.span.start <= mark.start && mark.end <= self.span.end
     }
 
-    fn text(self, source: &Source, masked: Option<Span>) -> String {
+    fn text(self, source: &Source) -> String {
         let mut shown = String::new();
         if self.cut_before {
             shown.push('…');
         }
         for (at, c) in source.text()[self.span.start..self.span.end].char_indices() {
             let at = self.span.start + at;
-            if masked.is_some_and(|secret| secret.start <= at && at < secret.end) {
+            if source.hides(at) {
                 shown.push('•');
             } else {
                 show(c, &mut shown);
@@ -243,17 +239,13 @@ impl Window {
     }
 
     /// The columns before a mark and those it takes, at least one.
-    fn underline(self, source: &Source, mark: Span, masked: Option<Span>) -> (usize, usize) {
+    fn underline(self, source: &Source, mark: Span) -> (usize, usize) {
         let text = source.text();
         let width = |from: usize, to: usize| -> usize {
             let within = &text[from..to.max(from)];
             within
                 .char_indices()
-                .map(|(at, c)| {
-                    let at = from + at;
-                    let secret = masked.is_some_and(|span| span.start <= at && at < span.end);
-                    if secret { 1 } else { columns(c) }
-                })
+                .map(|(at, c)| if source.hides(from + at) { 1 } else { columns(c) })
                 .sum()
         };
         let start = mark.start.clamp(self.span.start, self.span.end);
@@ -365,6 +357,10 @@ mod tests {
         let finding = over(text, "bad").hint("see \u{1b}]0;x\u{7}");
         insta::assert_snapshot!(plain(text, &finding));
         let text = "token: hunter2hunter2 # x";
-        insta::assert_snapshot!(plain(text, &over(text, "hunter2hunter2").masked()));
+        let secret = over(text, "hunter2hunter2");
+        let mut source = Source::new("f.yaml", text);
+        source.hide(secret.span);
+        insta::assert_snapshot!(secret.render(&source, Paint::Plain));
+        assert!(!over(text, "token").render(&source, Paint::Plain).contains("hunter"));
     }
 }
