@@ -1,9 +1,7 @@
-//! What writes, one at a time. All that waits is written in one transaction by a thread of its own;
-//! whoever comes alone writes at once, without waking anybody.
+//! The one thread that writes. All that waits is written in one transaction.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use model::journal::Head;
@@ -16,13 +14,10 @@ use super::file::{Lock, OpenFile};
 use super::rows;
 use super::trouble::{Trouble, of_file};
 
-/// The way to the desk where it is written.
+/// The way to the thread that writes.
 #[derive(Debug)]
 pub(super) struct Writer {
     path: Arc<Path>,
-    desk: Arc<Mutex<Desk>>,
-    /// How many have come and have no answer yet.
-    present: AtomicUsize,
     /// `None` only while the writer is being dropped.
     tasks: Option<mpsc::Sender<Box<dyn Task>>>,
     thread: Option<JoinHandle<()>>,
@@ -52,60 +47,29 @@ impl Writer {
         let head = rows::head(&connection).map_err(|trouble| trouble.at(&path))?;
         let (sender, tasks) = mpsc::channel(WAITING);
         let desk = Desk { path: path.clone(), connection, _lock: lock, head, agenda };
-        let desk = Arc::new(Mutex::new(desk));
-        let served = desk.clone();
         let thread = thread::Builder::new().name("sqlite-writer".to_owned());
         let thread = thread
-            .spawn(move || serve(&served, tasks))
+            .spawn(move || desk.serve(tasks))
             .map_err(|error| of_file(&path, "written: no thread can be started", error))?;
-        let present = AtomicUsize::new(0);
-        Ok(Self { path, desk, present, tasks: Some(sender), thread: Some(thread) })
+        Ok(Self { path, tasks: Some(sender), thread: Some(thread) })
     }
 
     /// Has something written, and returns once it is kept for good. The work may be done more
     /// than once: what it wrote before is gone then.
-    ///
-    /// Whoever is alone waits for the disk on its own thread: to wake another and to be woken by it
-    /// would cost about as much again.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnMut(&mut Pen<'_>) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, answer) = oneshot::channel();
         let task = Box::new(Waiting { work, done: None, sender });
-        let _present = Present::come(&self.present);
-        // Those who come at the same time get in, and are counted.
-        tokio::task::yield_now().await;
-        if self.present.load(Ordering::Relaxed) == 1
-            && let Ok(mut desk) = self.desk.try_lock()
-        {
-            desk.write_alone(task);
-        } else {
-            let tasks = self.tasks.as_ref().ok_or_else(|| self.gone(StoreErrorKind::Failed))?;
-            tasks.send(task).await.map_err(|_| self.gone(StoreErrorKind::Failed))?;
-        }
+        let gone = |kind| {
+            let what = format!("the writer of {} has ended", self.path.display());
+            StoreError::new(kind, what)
+        };
+        let tasks = self.tasks.as_ref().ok_or_else(|| gone(StoreErrorKind::Failed))?;
+        tasks.send(task).await.map_err(|_| gone(StoreErrorKind::Failed))?;
         // It may have been written before the end.
-        answer.await.map_err(|_| self.gone(StoreErrorKind::Unreachable))?
-    }
-
-    fn gone(&self, kind: StoreErrorKind) -> StoreError {
-        StoreError::new(kind, format!("the writer of {} has ended", self.path.display()))
-    }
-}
-
-/// Somebody who has come and has no answer yet.
-struct Present<'a>(&'a AtomicUsize);
-
-impl<'a> Present<'a> {
-    fn come(present: &'a AtomicUsize) -> Self {
-        present.fetch_add(1, Ordering::Relaxed);
-        Self(present)
-    }
-}
-
-impl Drop for Present<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        answer.await.map_err(|_| gone(StoreErrorKind::Unreachable))?
     }
 }
 
@@ -144,8 +108,7 @@ impl<T: Send, W: FnMut(&mut Pen<'_>) -> Result<T, Trouble> + Send> Task for Wait
     }
 }
 
-/// What writing takes; only one at a time has it.
-#[derive(Debug)]
+/// What the thread has for itself.
 struct Desk {
     path: Arc<Path>,
     connection: Connection,
@@ -155,39 +118,35 @@ struct Desk {
     _lock: Lock,
 }
 
-/// Writes what waits, until nobody can come any more.
-fn serve(desk: &Mutex<Desk>, mut tasks: mpsc::Receiver<Box<dyn Task>>) {
-    let at_work = || desk.lock().expect("whoever panics at the desk has ended the writer");
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut usual = 0;
-    while await_first(&mut tasks, &mut batch) {
-        gather(&mut tasks, &mut batch, usual);
-        usual = batch.len();
-        at_work().write_together(&mut batch);
-    }
-    // Readers of other processes may still look on: what they need of the log stays.
-    drop(at_work().connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)"));
-}
-
 impl Desk {
-    fn write_together(&mut self, batch: &mut Vec<Box<dyn Task>>) {
-        if let Err(trouble) = self.begin() {
-            // Nobody's fault, and no better for any of them alone.
-            let error = trouble.at(&self.path);
-            for task in batch.drain(..) {
-                task.answer(Err(StoreError::new(error.kind, error.to_string())));
+    fn serve(mut self, mut tasks: mpsc::Receiver<Box<dyn Task>>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut usual = 0;
+        while await_first(&mut tasks, &mut batch) {
+            gather(&mut tasks, &mut batch, usual);
+            usual = batch.len();
+            if let Err(trouble) = self.begin() {
+                // Nobody's fault, and no better for any of them alone.
+                let error = trouble.at(&self.path);
+                for task in batch.drain(..) {
+                    task.answer(Err(StoreError::new(error.kind, error.to_string())));
+                }
+                continue;
             }
-            return;
-        }
-        match self.write(batch) {
-            Ok(()) => batch.drain(..).for_each(|task| task.answer(Ok(()))),
-            // One of them may be to blame: each alone, the others are kept.
-            Err(_) if batch.len() > 1 => batch.drain(..).for_each(|task| self.write_alone(task)),
-            Err(trouble) => {
-                let task = batch.pop().expect("a batch has a task");
-                task.answer(Err(trouble.at(&self.path)));
+            match self.write(&mut batch) {
+                Ok(()) => batch.drain(..).for_each(|task| task.answer(Ok(()))),
+                // One of them may be to blame: each alone, the others are kept.
+                Err(_) if batch.len() > 1 => {
+                    batch.drain(..).for_each(|task| self.write_alone(task));
+                }
+                Err(trouble) => {
+                    let task = batch.pop().expect("a batch has a task");
+                    task.answer(Err(trouble.at(&self.path)));
+                }
             }
         }
+        // Readers of other processes may still look on: what they need of the log stays.
+        drop(self.connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)"));
     }
 
     fn write_alone(&mut self, task: Box<dyn Task>) {
