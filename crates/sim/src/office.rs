@@ -39,10 +39,6 @@ impl Office {
         self.handles.lock().expect("nothing panics while it connects")[server] = Some(handle);
     }
 
-    pub fn operator(&self) -> &Actor {
-        &self.operator
-    }
-
     pub fn release(&self, version: &str) -> Release {
         let id = self.entropy.id(ReleaseId::new, self.clock.now());
         Release { id, version: version.to_owned() }
