@@ -109,7 +109,7 @@ async fn bare_postgres(url: &str) -> Result<f64, Box<dyn std::error::Error>> {
 async fn decide(url: &str, processes: usize) -> Result<f64, Box<dyn std::error::Error>> {
     let store = sim::stores::open(url).await?;
     let node = Arc::new(FakeNode::new(Arc::new(SystemClock)));
-    let hands = Hands { workloads: node.clone(), traffic: node };
+    let hands = Hands { workloads: node.clone(), traffic: node, ..Hands::default() };
     let kinds = Kinds::default().with(Rollouts);
     let (conductor, handle) = Conductor::new(
         store.clone(),

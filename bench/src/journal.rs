@@ -73,7 +73,7 @@ pub(crate) fn probe(database: &Path, subject: &str) -> Done {
         runtime.block_on(async {
             let store: Arc<dyn Store> = Arc::new(SqliteStore::open(database, Mode::Server)?);
             let node = Arc::new(FakeNode::new(Arc::new(SystemClock)));
-            let hands = Hands { workloads: node.clone(), traffic: node };
+            let hands = Hands { workloads: node.clone(), traffic: node, ..Hands::default() };
             let kinds = Kinds::default().with(Rollouts);
             let settings = Settings::alone("bench");
             let (conductor, _handle) =

@@ -5,7 +5,6 @@ use model::fact::{Actor, Cause, DriftFound, DriftMended, Fact, What};
 use model::id::AnyId;
 use model::intent::Target;
 use model::journal::Sealed;
-use model::name::Scope;
 use ports::store::{Audit, Commit, Standing};
 
 use crate::conductor::Shared;
@@ -51,6 +50,8 @@ async fn mend(shared: &Shared, standing: Standing) -> Result<(), String> {
             let mended = DriftMended { target: target.clone(), generation };
             record(shared, process, &target, mended).await
         }
+        // Jobs are not upheld, so they are never compared.
+        Performed::Worked(_) => Ok(()),
         Performed::Refused(why) | Performed::Unreachable(why) => Err(why),
         Performed::Older(newest) => Err(format!("generation {newest} came in between")),
     }
@@ -67,7 +68,7 @@ async fn record(
         actor: Actor::conductor(),
         cause: Cause::Watch,
         subject: process,
-        scope: Scope::Place(target.place().clone()),
+        scope: target.scope(),
         what: what.into(),
     };
     let commit = Commit { facts: vec![Sealed::from(&fact)], ..Commit::default() };

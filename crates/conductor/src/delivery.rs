@@ -54,6 +54,9 @@ impl Desk {
         delivery.attempts += 1;
         match performed {
             Performed::Done(survey) => self.answer(&errand, asked_at, Outcome::Done(survey)),
+            Performed::Worked(report) => {
+                self.answer(&errand, asked_at, Outcome::Worked(report));
+            }
             Performed::Refused(why) => self.answer(&errand, asked_at, Outcome::Failed(why)),
             Performed::Unreachable(_) if delivery.attempts == 1 => self.look(errand),
             Performed::Unreachable(why) => self.stay_unknown(&errand, asked_at, why),

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use model::intent::{Generation, Intent, Share, Survey};
 use model::name::Place;
+use model::pipeline::JobReport;
 use ports::clock::Clock;
+use ports::jobs::Jobs;
+use ports::nobody::Nobody;
 use ports::traffic::Traffic;
 use ports::workloads::{Kept, Rejection, Unreachable, Workloads};
 
@@ -14,12 +17,14 @@ use ports::workloads::{Kept, Rejection, Unreachable, Workloads};
 pub struct Hands {
     pub workloads: Arc<dyn Workloads>,
     pub traffic: Arc<dyn Traffic>,
+    pub jobs: Arc<dyn Jobs>,
 }
 
 /// What came of carrying an intent out.
 #[derive(Debug)]
 pub(crate) enum Performed {
     Done(Option<Survey>),
+    Worked(Box<JobReport>),
     Refused(String),
     /// The world has seen a newer generation.
     Older(Generation),
@@ -38,6 +43,12 @@ pub(crate) enum Looked {
     Unreachable(String),
 }
 
+impl Default for Hands {
+    fn default() -> Self {
+        Self { workloads: Arc::new(Nobody), traffic: Arc::new(Nobody), jobs: Arc::new(Nobody) }
+    }
+}
+
 impl Hands {
     /// Carries an intent out, and does not wait for the answer longer than it may take.
     pub(crate) async fn perform(
@@ -48,6 +59,8 @@ impl Hands {
     ) -> Performed {
         let performed = async {
             match intent {
+                Intent::Work(order) => worked(self.jobs.work(order).await),
+                Intent::Halt(job) => worked(self.jobs.halt(*job).await),
                 Intent::Run(want) => done(self.workloads.ensure(want, generation).await),
                 Intent::Steer(want) => done(self.traffic.steer(want, generation).await),
                 // A look that brings nothing has no other meaning than that.
@@ -57,6 +70,10 @@ impl Hands {
                 },
             }
         };
+        // A job takes as long as it takes; its own time-out is the runner's business.
+        if let Intent::Work(_) | Intent::Halt(_) = intent {
+            return performed.await;
+        }
         match (limit.within(performed).await, intent) {
             (Some(performed), _) => performed,
             (None, Intent::Survey(_)) => Performed::Refused(limit.told()),
@@ -81,7 +98,8 @@ impl Hands {
                     let kept = self.traffic.kept(&want.place).await;
                     compare(kept, generation, &want.shares, |shares| split(shares))
                 }
-                Intent::Survey(_) => {
+                // Asking again joins what may be under way.
+                Intent::Survey(_) | Intent::Work(_) | Intent::Halt(_) => {
                     Looked::NotSo { seen: "not asked yet".to_owned(), newest: Generation(0) }
                 }
             }
@@ -136,6 +154,13 @@ fn done(answer: Result<(), Rejection>) -> Performed {
         Err(Rejection::Older(newest)) => Performed::Older(newest),
         Err(Rejection::Refused(why)) => Performed::Refused(why),
         Err(Rejection::Unreachable(error)) => Performed::Unreachable(error.to_string()),
+    }
+}
+
+fn worked(answer: Result<JobReport, Unreachable>) -> Performed {
+    match answer {
+        Ok(report) => Performed::Worked(Box::new(report)),
+        Err(error) => Performed::Unreachable(error.to_string()),
     }
 }
 

@@ -447,7 +447,9 @@ fn settled(generation: Generation, answered: &Answered, memory: &Memory) -> Opti
     let target = answered.target.clone();
     match answered.outcome {
         Outcome::Done(_) => Some(Settled { target, generation, upheld: intent.is_upheld() }),
-        Outcome::Failed(_) => Some(Settled { target, generation, upheld: false }),
+        Outcome::Worked(_) | Outcome::Failed(_) => {
+            Some(Settled { target, generation, upheld: false })
+        }
         Outcome::Unknown(_) => None,
     }
 }

@@ -103,7 +103,7 @@ impl Road {
     }
 
     fn with(store: Arc<MemoryStore>, node: Arc<FakeNode>) -> Self {
-        let hands = Hands { workloads: node.clone(), traffic: node.clone() };
+        let hands = Hands { workloads: node.clone(), traffic: node.clone(), ..Hands::default() };
         let kinds = Kinds::default().with(Steering);
         let settings =
             Settings { audit_every: SignedDuration::from_millis(20), ..Settings::alone("test") };

@@ -2,4 +2,5 @@
 //! and to be wanted. Nothing here reads a clock, draws a random number, waits or logs.
 
 pub mod decision;
+pub mod pipeline;
 pub mod rollout;

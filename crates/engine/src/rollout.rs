@@ -150,7 +150,8 @@ impl Turn {
         }
         match outcome {
             Outcome::Done(Some(survey)) => self.judge(asked_at, &survey),
-            Outcome::Done(None) => self.proceed(&target),
+            // A rollout orders no jobs; their answers have their own kind of target.
+            Outcome::Done(None) | Outcome::Worked(_) => self.proceed(&target),
             Outcome::Failed(why) => self.cope(target, why),
             Outcome::Unknown(why) => {
                 self.facts.push(RolloutUnsure { target, why }.into());

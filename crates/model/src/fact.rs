@@ -7,9 +7,10 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AnyId, CommandId, ReleaseId};
+use crate::id::{AnyId, CommandId, JobId, ReleaseId};
 use crate::intent::{Generation, Target, Weight};
 use crate::name::Scope;
+use crate::pipeline::Conclusion;
 use crate::rollout::{Because, Evidence, Release, Step, Verdict};
 
 /// The schema of the facts that this version writes. Older ones stay readable for ever.
@@ -101,6 +102,45 @@ facts! {
     "rollout.hindered" RolloutHindered { target: Target, why: String }
     /// The rollout is over.
     "rollout.ended" RolloutEnded { verdict: Verdict, release: ReleaseId, live: Option<Release>, seconds: u64 }
+    /// A run of a workflow began.
+    "run.started" RunStarted {
+        workflow: String,
+        name: String,
+        event: String,
+        at_ref: Option<String>,
+        commit: Option<String>,
+        jobs: usize,
+    }
+    /// A job went to the runners.
+    "run.job-ordered" RunJobOrdered { job: JobId, name: String, attempt: u32 }
+    /// A job is over; steps that did not succeed are named.
+    "run.job-ended" RunJobEnded {
+        job: Option<JobId>,
+        name: String,
+        conclusion: Conclusion,
+        why: Option<String>,
+        runner: Option<String>,
+        seconds: Option<u64>,
+        again: bool,
+    }
+    /// A job waits for people's consent before it enters an environment.
+    "run.held" RunHeld { name: String, environment: String, approvals: u32 }
+    /// Somebody consented.
+    "run.approved" RunApproved { name: String, environment: String, missing: u32 }
+    /// Somebody said no: the job is not executed.
+    "run.rejected" RunRejected { name: String, environment: String }
+    /// Somebody ended the run.
+    "run.cancelling" RunCancelling { force: bool }
+    /// What became of a job is not known; it is being looked for.
+    "run.unsure" RunUnsure { job: JobId, why: String }
+    /// The run is over.
+    "run.ended" RunEnded { conclusion: Conclusion, seconds: u64 }
+    /// A secret got a value; the value itself is nowhere but in the vault.
+    "secret.set" SecretSet { name: String, version: u32 }
+    /// A secret and all its values are gone.
+    "secret.removed" SecretRemoved { name: String }
+    /// A vault's keys were replaced; its secrets kept their values.
+    "vault.rekeyed" VaultRekeyed { key: String, secrets: usize }
     /// An operator's word that could not be followed.
     "word.refused" WordRefused { word: String, why: String }
     /// A process was set aside because deciding failed; nothing else is held up by it.

@@ -73,12 +73,18 @@ macro_rules! registry {
 }
 
 registry! {
+    /// One execution of one workflow.
+    RunId = "run";
+    /// One attempt at one job of a run.
+    JobId = "job";
     /// One word of an operator or a program; repeating it has no second effect.
     CommandId = "cmd";
     /// An immutable release of one service.
     ReleaseId = "rel";
     /// One release on its way into one environment.
     RolloutId = "rol";
+    /// The secrets of one service, or of one of its environments.
+    VaultId = "vlt";
 }
 
 /// The three lowercase letters that open an id.

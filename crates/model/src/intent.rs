@@ -9,8 +9,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::ReleaseId;
-use crate::name::{NameError, Place};
+use crate::id::{JobId, ReleaseId};
+use crate::name::{NameError, Place, Scope};
+use crate::pipeline::{JobReport, Order};
 
 /// Something a decider wants to be so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,10 @@ pub enum Intent {
     Steer(Weights),
     /// A fresh look at how a place fares.
     Survey(Place),
+    /// A job that is to be executed, once.
+    Work(Box<Order>),
+    /// A job that is to be over.
+    Halt(JobId),
 }
 
 impl Intent {
@@ -31,6 +36,8 @@ impl Intent {
             Self::Run(want) => Target::Instances(want.group.clone()),
             Self::Steer(want) => Target::Weights(want.place.clone()),
             Self::Survey(place) => Target::Survey(place.clone()),
+            Self::Work(order) => Target::Job(order.job),
+            Self::Halt(job) => Target::Job(*job),
         }
     }
 
@@ -39,7 +46,7 @@ impl Intent {
         match self {
             Self::Run(want) => want.count > 0,
             Self::Steer(_) => true,
-            Self::Survey(_) => false,
+            Self::Survey(_) | Self::Work(_) | Self::Halt(_) => false,
         }
     }
 }
@@ -148,13 +155,16 @@ pub enum Target {
     Instances(Group),
     Weights(Place),
     Survey(Place),
+    Job(JobId),
 }
 
 impl Target {
-    pub fn place(&self) -> &Place {
+    /// What a fact about it is about at large.
+    pub fn scope(&self) -> Scope {
         match self {
-            Self::Instances(group) => &group.place,
-            Self::Weights(place) | Self::Survey(place) => place,
+            Self::Instances(group) => Scope::Place(group.place.clone()),
+            Self::Weights(place) | Self::Survey(place) => Scope::Place(place.clone()),
+            Self::Job(_) => Scope::Everything,
         }
     }
 }
@@ -165,6 +175,7 @@ impl fmt::Display for Target {
             Self::Instances(group) => write!(f, "instances/{}/{}", group.place, group.release),
             Self::Weights(place) => write!(f, "weights/{place}"),
             Self::Survey(place) => write!(f, "survey/{place}"),
+            Self::Job(job) => write!(f, "job/{job}"),
         }
     }
 }
@@ -178,6 +189,7 @@ impl FromStr for Target {
         match text.split_once('/').ok_or_else(error)? {
             ("weights", rest) => place(rest).map(Self::Weights),
             ("survey", rest) => place(rest).map(Self::Survey),
+            ("job", rest) => rest.parse().map(Self::Job).map_err(|_| error()),
             ("instances", rest) => {
                 let (of, release) = rest.rsplit_once('/').ok_or_else(error)?;
                 let release = release.parse().map_err(|_| error())?;
@@ -205,7 +217,7 @@ impl From<Target> for String {
 /// Why a text names no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a target: expected instances/SERVICE/ENVIRONMENT/RELEASE, weights/SERVICE/ENVIRONMENT or survey/SERVICE/ENVIRONMENT"
+    "`{0}` is not a target: expected instances/SERVICE/ENVIRONMENT/RELEASE, weights/SERVICE/ENVIRONMENT, survey/SERVICE/ENVIRONMENT or job/JOB"
 )]
 pub struct TargetError(String);
 
@@ -214,6 +226,8 @@ pub struct TargetError(String);
 pub enum Outcome {
     /// It is so; a survey brings what was seen.
     Done(Option<Survey>),
+    /// The job is over.
+    Worked(Box<JobReport>),
     /// It cannot be so, and why.
     Failed(String),
     /// Nobody knows yet, and why. The conductor keeps looking; an answer will come.
@@ -275,6 +289,7 @@ mod tests {
             Target::Weights(place.clone()),
             Target::Survey(place.clone()),
             Target::Instances(Group { place, release }),
+            Target::Job(JobId::new(Timestamp::UNIX_EPOCH, [2; 10])),
         ] {
             assert_eq!(target.to_string().parse(), Ok(target));
         }

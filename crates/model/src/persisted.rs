@@ -1,7 +1,11 @@
 //! States at rest: versioned, so that what an older Highroad wrote is understood for ever.
 
+mod part;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+pub use part::Part;
 
 /// A state that is stored between decisions.
 pub trait Persisted: Sized {
@@ -42,6 +46,11 @@ macro_rules! versions {
 }
 
 pub(crate) use versions;
+
+/// For fields that are left out of a stored form while nothing is in them.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
 
 pub(crate) fn write(stored: &impl Serialize) -> String {
     serde_json::to_string(stored).expect("states are plain data with text keys")

@@ -5,8 +5,10 @@ use std::fmt::Write;
 use crate::fact::{
     DriftFound, DriftMended, ProcessParked, RolloutEnded, RolloutHastened, RolloutHindered,
     RolloutPaused, RolloutRetreating, RolloutShifted, RolloutStarted, RolloutStepPassed,
-    RolloutUnsure, What, WordRefused,
+    RolloutUnsure, RunApproved, RunCancelling, RunEnded, RunHeld, RunJobEnded, RunJobOrdered,
+    RunRejected, RunStarted, RunUnsure, SecretRemoved, SecretSet, VaultRekeyed, What, WordRefused,
 };
+use crate::pipeline::Conclusion;
 use crate::rollout::{Because, Evidence, Release, Step, Verdict};
 
 impl What {
@@ -51,6 +53,49 @@ impl What {
                     Verdict::RolledBack => format!("rolled back: {live} is live"),
                     Verdict::Aborted => format!("aborted: {live} is live"),
                 }
+            }
+            Self::RunStarted(RunStarted { name, event, commit, jobs, .. }) => {
+                let commit = commit.as_ref().map(|commit| format!(" at {}", short(commit)));
+                let jobs = count(*jobs as u64, "job");
+                format!("{name} begins by {event}{}: {jobs}", commit.unwrap_or_default())
+            }
+            Self::RunJobOrdered(RunJobOrdered { name, attempt: 1, .. }) => {
+                format!("{name} goes to the runners")
+            }
+            Self::RunJobOrdered(RunJobOrdered { name, attempt, .. }) => {
+                format!("{name} goes to the runners again, attempt {attempt}")
+            }
+            Self::RunJobEnded(ended) => job_ended(ended),
+            Self::RunHeld(RunHeld { name, environment, approvals }) => {
+                let approvals = count(u64::from(*approvals), "approval");
+                format!("{name} waits for {approvals} to enter {environment}")
+            }
+            Self::RunApproved(RunApproved { name, environment, missing: 0 }) => {
+                format!("{name} may enter {environment}")
+            }
+            Self::RunApproved(RunApproved { name, environment, missing }) => {
+                format!("{name} has an approval for {environment}, {missing} to go")
+            }
+            Self::RunRejected(RunRejected { name, environment }) => {
+                format!("{name} may not enter {environment}")
+            }
+            Self::RunCancelling(RunCancelling { force: false }) => "cancelled".to_owned(),
+            Self::RunCancelling(RunCancelling { force: true }) => {
+                "cancelled by force: nothing more is begun".to_owned()
+            }
+            Self::RunUnsure(RunUnsure { job, why }) => {
+                format!("not known what became of {job} ({why}); looking")
+            }
+            Self::RunEnded(RunEnded { conclusion, seconds }) => {
+                format!("ended with {conclusion} after {seconds} s")
+            }
+            Self::SecretSet(SecretSet { name, version: 1 }) => format!("secret {name} was set"),
+            Self::SecretSet(SecretSet { name, version }) => {
+                format!("secret {name} was set anew, version {version}")
+            }
+            Self::SecretRemoved(SecretRemoved { name }) => format!("secret {name} was removed"),
+            Self::VaultRekeyed(VaultRekeyed { key, secrets }) => {
+                format!("{} sealed anew under {key}", count(*secrets as u64, "secret"))
             }
             Self::WordRefused(WordRefused { word, why }) => format!("`{word}` was refused: {why}"),
             Self::ProcessParked(ProcessParked { why }) => format!("set aside: {why}"),
@@ -105,6 +150,22 @@ fn reason(because: &Because) -> String {
         write!(text, "; its last words: {line}").expect("texts take all");
     }
     text
+}
+
+fn job_ended(ended: &RunJobEnded) -> String {
+    let RunJobEnded { name, conclusion, why, seconds, again, .. } = ended;
+    let after = seconds.map(|seconds| format!(" after {seconds} s")).unwrap_or_default();
+    let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    let again = if *again { "; it is begun again" } else { "" };
+    match conclusion {
+        Conclusion::Skipped => format!("{name} is skipped{why}"),
+        _ => format!("{name} ended with {conclusion}{after}{why}{again}"),
+    }
+}
+
+/// A commit as people name it.
+fn short(commit: &str) -> &str {
+    commit.get(..10).unwrap_or(commit)
 }
 
 fn count(number: u64, noun: &str) -> String {

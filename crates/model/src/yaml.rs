@@ -5,12 +5,14 @@
 //! or in findings, within the [`Limits`].
 
 mod build;
+mod forgive;
 mod record;
 mod scalar;
 mod syntax;
 mod text;
 
 use crate::source::{Finding, Source, Span, quoted};
+use record::Refusal;
 
 /// Reads one document.
 pub fn read(name: &str, bytes: &[u8], options: &Options) -> Document {
@@ -19,9 +21,7 @@ pub fn read(name: &str, bytes: &[u8], options: &Options) -> Document {
         Err((source, finding)) => return Document { source, root: None, findings: vec![*finding] },
     };
     let mut findings = Vec::new();
-    let root = record::record(source.text(), &options.limits)
-        .and_then(|steps| build::build(&steps, options, &mut findings));
-    let root = match root {
+    let root = match root(source.text(), options, &mut findings) {
         Ok(root) => Some(root),
         Err(finding) => {
             findings.push(*finding);
@@ -29,6 +29,28 @@ pub fn read(name: &str, bytes: &[u8], options: &Options) -> Document {
         }
     };
     Document { source, root, findings }
+}
+
+fn root(text: &str, options: &Options, findings: &mut Vec<Finding>) -> Result<Node, Box<Finding>> {
+    let error = match record::record(text, &options.limits) {
+        Ok(steps) => return build::build(&steps, options, findings),
+        Err(Refusal::Told(finding)) => return Err(finding),
+        Err(Refusal::Syntax(error)) => error,
+    };
+    if options.forgiving
+        && let Some(mended) = forgive::mended(text, &error, &options.limits)
+    {
+        let mut steps = match record::record(mended.text(), &options.limits) {
+            Ok(steps) => steps,
+            Err(Refusal::Told(finding)) => return Err(Box::new(mended.placed(*finding))),
+            Err(Refusal::Syntax(error)) => {
+                return Err(syntax::finding(text, &error, &options.limits));
+            }
+        };
+        mended.place(&mut steps);
+        return build::build(&steps, options, findings);
+    }
+    Err(syntax::finding(text, &error, &options.limits))
 }
 
 /// What reading came to. There is a root unless a finding says why not.
@@ -45,6 +67,11 @@ pub struct Options {
     /// Whether `<<` merges mappings, as YAML 1.1 had it and Compose files still do. GitHub
     /// workflows and `highroad.yaml` do not know it.
     pub merge_keys: bool,
+    /// Whether a key that comes again is kept, for whoever tells it in words of their own.
+    pub repeated_keys: bool,
+    /// Whether what GitHub's parser lets pass is read as it reads it, though it is no YAML: a
+    /// comment right behind a bracket, and lines of a quoted text that are not indented.
+    pub forgiving: bool,
 }
 
 /// How much a file may ask of its reader.
@@ -58,11 +85,13 @@ pub struct Limits {
     pub nodes: usize,
     /// Bytes of text once every alias is expanded.
     pub text: usize,
+    /// Anchors; none at all if it is 0.
+    pub anchors: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 1 << 20, depth: 64, nodes: 100_000, text: 4 << 20 }
+        Self { bytes: 1 << 20, depth: 64, nodes: 100_000, text: 4 << 20, anchors: 10_000 }
     }
 }
 
@@ -104,7 +133,7 @@ pub enum Style {
     Block,
 }
 
-/// Entries in the order of the file; keys are unique.
+/// Entries in the order of the file; keys are unique unless repeated ones were asked for.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Mapping {
     pub entries: Vec<Entry>,

@@ -167,6 +167,54 @@ fn merge_keys_are_refused_unless_asked_for() {
 }
 
 #[test]
+fn what_old_parsers_let_pass() {
+    let text = "on: push\nlist: [one]#, two ]\nsaid: # said\n- \"hello\n\n world\nand\n   more\"\nlast: x\n";
+    assert_eq!(code(text.as_bytes()), "yaml-syntax");
+    let options = Options { forgiving: true, ..Options::default() };
+    let document = yaml::read("f.yaml", text.as_bytes(), &options);
+    assert!(document.findings.is_empty(), "{:?}", document.findings);
+    let root = document.root.unwrap();
+    let root = root.as_mapping().unwrap();
+    let list = root.get("list").unwrap();
+    assert_eq!(document.source.slice(list.span), "[one]");
+    let said = &root.get("said").unwrap().as_sequence().unwrap()[0];
+    assert_eq!(said.text(), Some("hello\nworld and more"));
+    assert_eq!(document.source.slice(said.span), "\"hello\n\n world\nand\n   more\"");
+    let last = root.entry("last").unwrap();
+    assert_eq!(document.source.slice(last.key.span), "last");
+    let other = "list: [one]# two\nlast: ]\n".as_bytes();
+    let document = yaml::read("f.yaml", other, &options);
+    assert_eq!(document.findings.len(), 1);
+    assert_eq!(document.source.slice(document.findings[0].span), "#", "the first slip is told");
+    let slips = "- [x]#\n".repeat(60);
+    assert!(yaml::read("f.yaml", slips.as_bytes(), &options).root.is_none());
+}
+
+#[test]
+fn repeated_keys_are_kept_where_they_are_asked_for() {
+    let options = Options { repeated_keys: true, ..Options::default() };
+    let document = yaml::read("f.yaml", b"a: 1\nb: 2\na: 3\n", &options);
+    assert!(document.findings.is_empty());
+    let root = document.root.unwrap();
+    let keys: Vec<&str> =
+        root.as_mapping().unwrap().entries.iter().map(|entry| entry.key.text.as_str()).collect();
+    assert_eq!(keys, ["a", "b", "a"]);
+}
+
+#[test]
+fn anchors_are_counted() {
+    let limited = |anchors| {
+        let limits = Limits { anchors, ..Limits::default() };
+        let options = Options { limits, ..Options::default() };
+        let document = yaml::read("f.yaml", b"a: &x 1\nb: &y [*x]\n", &options);
+        document.findings.first().map(|finding| document.source.slice(finding.span).to_owned())
+    };
+    assert_eq!(limited(0).as_deref(), Some("&x"));
+    assert_eq!(limited(1).as_deref(), Some("&y"));
+    assert_eq!(limited(2), None);
+}
+
+#[test]
 fn values_keep_how_they_are_written() {
     let document = read(
         b"a: 1.10\nb: 0x1F\nc: 'it''s'\nd: |\n  x\n  y\n\ne: ~\nf: !!str 5\non: yes\n8080: x\n",

@@ -1,9 +1,11 @@
 //! A fake of each port, for tests and for the simulated world: real in behaviour, kept in memory.
 
+mod jobs;
 mod node;
 mod seeded;
 mod store;
 
+pub use jobs::{FakeJobs, JobNature};
 pub use node::{FakeNode, Nature};
 pub use seeded::Seeded;
 pub use store::MemoryStore;

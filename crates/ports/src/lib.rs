@@ -4,13 +4,17 @@
 use std::pin::Pin;
 
 pub mod clock;
+pub mod depot;
 pub mod entropy;
 #[cfg(feature = "fake")]
 pub mod fake;
+pub mod jobs;
+pub mod nobody;
 pub mod store;
 #[cfg(feature = "suite")]
 pub mod suite;
 pub mod traffic;
+pub mod vault;
 pub mod workloads;
 
 /// What an async method of a port returns, so that ports can be used as objects.

@@ -49,7 +49,7 @@ pub fn live(name: &str, url: &str, node: FileNode) -> Result<(), Box<dyn Error>>
     runtime.block_on(async {
         let store = stores::open(url).await?;
         let node = Arc::new(node);
-        let hands = Hands { workloads: node.clone(), traffic: node };
+        let hands = Hands { workloads: node.clone(), traffic: node, ..Hands::default() };
         let settings = Settings {
             retry_after: SignedDuration::from_millis(5),
             hold_for: SignedDuration::from_millis(500),

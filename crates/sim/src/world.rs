@@ -122,7 +122,7 @@ impl World {
     fn ports(&self, server: ServerNumber) -> (Arc<dyn Store>, Hands) {
         if !self.is_watched {
             let (workloads, traffic) = (self.node.clone(), self.node.clone());
-            return (self.store.clone(), Hands { workloads, traffic });
+            return (self.store.clone(), Hands { workloads, traffic, ..Hands::default() });
         }
         let store = FaultyStore {
             server,
@@ -137,7 +137,7 @@ impl World {
             watch: self.watch.clone(),
             late: Mutex::default(),
         });
-        (Arc::new(store), Hands { workloads: node.clone(), traffic: node })
+        (Arc::new(store), Hands { workloads: node.clone(), traffic: node, ..Hands::default() })
     }
 }
 

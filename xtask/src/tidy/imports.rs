@@ -21,7 +21,11 @@ const HOUSE: &[Row] = &[
         Theirs::Never(&[RUNTIME, CHANCE, CLOCK, FILES, SQL, HTTP, ODD]),
     ),
     row("evidence", Ours::Only(&["model"]), Theirs::Only(&["serde"])),
-    row("engine", Ours::Only(&["model", "workflow", "evidence"]), Theirs::Only(&["jiff", "serde"])),
+    row(
+        "engine",
+        Ours::Only(&["model", "workflow", "evidence"]),
+        Theirs::Only(&["jiff", "serde", "serde_json"]),
+    ),
     row("ports", Ours::Only(&["model"]), Theirs::Never(&[SQL, HTTP])),
     row(
         "conductor",
@@ -29,7 +33,8 @@ const HOUSE: &[Row] = &[
         Theirs::Never(&[SQL, HTTP]),
     ),
     row("store", ADAPTER, Theirs::Any),
-    row("jobs", ADAPTER, Theirs::Any),
+    // A step's expressions are evaluated where the step is executed.
+    row("jobs", Ours::Only(&["model", "workflow", "ports"]), Theirs::Any),
     row("node", Ours::Only(&["model", "ports", "evidence"]), Theirs::Any),
     row("docker", ADAPTER, Theirs::Any),
     row("kubernetes", ADAPTER, Theirs::Any),

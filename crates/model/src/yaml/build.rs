@@ -164,7 +164,9 @@ impl Builder<'_> {
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         let mut kept = Vec::with_capacity(entries.len());
         for entry in entries {
-            if let Some(first) = seen.get(&entry.key.text) {
+            if self.options.repeated_keys {
+                kept.push(entry);
+            } else if let Some(first) = seen.get(&entry.key.text) {
                 self.findings.push(duplicate(&entry.key, *first));
             } else {
                 seen.insert(entry.key.text.clone(), entry.key.span);
@@ -270,7 +272,5 @@ fn tagged(text: &str, tag: CoreTag) -> Option<Value> {
 
 fn unfit(text: &str, span: Span) -> Finding {
     let message = format!("{} is not what its tag says", quoted(text));
-    Finding::error("unknown-tag", message, span)
-        .label("does not fit its tag")
-        .hint("remove the tag")
+    Finding::error("unfit-tag", message, span).label("does not fit its tag").hint("remove the tag")
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, StructureStyle, Tag};
 
 use super::{Limits, Style, syntax};
 use crate::source::{Finding, Span};
@@ -34,23 +34,40 @@ pub(super) enum CoreTag {
     Float,
 }
 
-pub(super) fn record<'a>(text: &'a str, limits: &Limits) -> Result<Vec<Step<'a>>, Box<Finding>> {
+/// Why there are no steps.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    Syntax(ScanError),
+    Told(Box<Finding>),
+}
+
+impl From<Box<Finding>> for Refusal {
+    fn from(finding: Box<Finding>) -> Self {
+        Self::Told(finding)
+    }
+}
+
+pub(super) fn parser<'a>(text: &'a str, limits: &Limits) -> Parser<'a, StrInput<'a>> {
     let options = granit_parser::options! {
         emit_unresolved_aliases: true,
+        emit_anchor_events: true,
         flow_nesting_limit: limits.depth,
         block_nesting_limit: limits.depth,
     };
+    Parser::new_from_str_with_options(text, options)
+}
+
+pub(super) fn record<'a>(text: &'a str, limits: &Limits) -> Result<Vec<Step<'a>>, Refusal> {
     let mut recorder =
         Recorder { source: text, limits, steps: Vec::new(), anchors: Vec::new(), open: Vec::new() };
     let mut document: Option<Span> = None;
-    for event in Parser::new_from_str_with_options(text, options) {
-        let (event, place) =
-            event.map_err(|error| Box::new(syntax::finding(text, &error, limits)))?;
+    for event in parser(text, limits) {
+        let (event, place) = event.map_err(Refusal::Syntax)?;
         let span =
             place.byte_range().map_or(Span::default(), |bytes| Span::new(bytes.start, bytes.end));
         if let Event::DocumentStart(..) = event {
             if let Some(first) = document {
-                return Err(Box::new(second_document(first, span)));
+                return Err(Box::new(second_document(first, span)).into());
             }
             document = Some(span);
         }
@@ -59,8 +76,10 @@ pub(super) fn record<'a>(text: &'a str, limits: &Limits) -> Result<Vec<Step<'a>>
         recorder.event(event, span, tag)?;
     }
     match recorder.steps.as_slice() {
-        [] => Err(empty(text)),
-        [Step::Scalar { style: Style::Plain, span, .. }] if span.is_empty() => Err(empty(text)),
+        [] => Err(empty(text).into()),
+        [Step::Scalar { style: Style::Plain, span, .. }] if span.is_empty() => {
+            Err(empty(text).into())
+        }
         _ => Ok(recorder.steps),
     }
 }
@@ -111,6 +130,9 @@ impl<'a> Recorder<'a, '_> {
                 self.steps.push(Step::Close { span });
                 let anchor = self.open.pop().flatten();
                 self.complete(anchor);
+            }
+            Event::Anchor(..) if self.anchors.len() > self.limits.anchors => {
+                return Err(Box::new(too_many_anchors(self.limits, span)));
             }
             Event::Alias(number) => self.alias(number, span)?,
             Event::UnresolvedAlias(name) => {
@@ -198,6 +220,16 @@ fn recursive(span: Span, within: Span) -> Finding {
         .label("this alias would hold itself")
         .also(Span::at(within.start), "its anchor names what begins here")
         .hint("write the value out")
+}
+
+fn too_many_anchors(limits: &Limits, span: Span) -> Finding {
+    let message = match limits.anchors {
+        0 => "anchors are not allowed here".to_owned(),
+        most => format!("the file defines more than {most} anchors"),
+    };
+    Finding::error("too-many-anchors", message, span)
+        .label("an anchor, because it begins with `&`")
+        .hint("put it in quotes if it is meant as text")
 }
 
 pub(super) fn too_deep(limits: &Limits, span: Span) -> Finding {

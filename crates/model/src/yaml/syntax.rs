@@ -5,7 +5,11 @@ use granit_parser::{ErrorKind, ScanError};
 use super::{Limits, record};
 use crate::source::{Finding, Span, quoted};
 
-pub(super) fn finding(text: &str, error: &ScanError, limits: &Limits) -> Finding {
+pub(super) fn finding(text: &str, error: &ScanError, limits: &Limits) -> Box<Finding> {
+    Box::new(told(text, error, limits))
+}
+
+fn told(text: &str, error: &ScanError, limits: &Limits) -> Finding {
     let at = error.marker().byte_offset().unwrap_or(text.len());
     let at = text.floor_char_boundary(at);
     if let Some(tab) = indenting_tab(text, at).filter(|_| may_come_of_a_tab(error.kind())) {

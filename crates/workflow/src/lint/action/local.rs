@@ -1,0 +1,191 @@
+//! Actions in the repository itself.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use model::source::{Finding, Span, quoted};
+use model::yaml::{self, Value};
+
+use super::super::Report;
+use super::{Inputs, Uses, check_inputs};
+use crate::syntax::model::{Step, StepWork};
+use crate::syntax::{At, Files, Node, Place};
+
+/// Looks actions up, each once.
+pub(crate) struct Actions<'a> {
+    files: Option<&'a dyn Files>,
+    found: RefCell<BTreeMap<String, Rc<Found>>>,
+}
+
+/// What is in the folder of an action.
+pub(super) enum Found {
+    /// There is nobody to ask, or it cannot be read.
+    Unknown,
+    Missing,
+    Action(Action),
+}
+
+pub(super) struct Action {
+    /// Each with whether it must be given.
+    inputs: Vec<(String, bool)>,
+    /// All of them, where the file says so.
+    pub(super) outputs: Option<Vec<String>>,
+}
+
+impl Found {
+    pub(super) fn action(&self) -> Option<&Action> {
+        match self {
+            Self::Action(action) => Some(action),
+            Self::Unknown | Self::Missing => None,
+        }
+    }
+}
+
+impl<'a> Actions<'a> {
+    pub(crate) fn new(files: Option<&'a dyn Files>) -> Self {
+        Self { files, found: RefCell::default() }
+    }
+
+    pub(super) fn find(&self, path: &str) -> Rc<Found> {
+        if let Some(found) = self.found.borrow().get(path) {
+            return found.clone();
+        }
+        let found = Rc::new(self.look(path));
+        self.found.borrow_mut().insert(path.to_owned(), found.clone());
+        found
+    }
+
+    fn look(&self, folder: &str) -> Found {
+        let Some(files) = self.files else { return Found::Unknown };
+        if folder.split('/').any(|part| part == "..") {
+            return Found::Unknown;
+        }
+        let within = |name: &str| {
+            let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+            files.read(&Place { repository: None, path }).ok()
+        };
+        match within("action.yml").or_else(|| within("action.yaml")) {
+            Some(bytes) => read(&bytes).map_or(Found::Unknown, Found::Action),
+            None if within("Dockerfile").or_else(|| within("dockerfile")).is_some() => {
+                Found::Unknown
+            }
+            None => Found::Missing,
+        }
+    }
+}
+
+fn read(bytes: &[u8]) -> Option<Action> {
+    let root = yaml::read("action.yml", bytes, &yaml::Options::default()).root?;
+    let root = root.as_mapping()?;
+    let entries = |key: &str| {
+        let mapping = root.get(key).and_then(yaml::Node::as_mapping);
+        mapping.map(|mapping| mapping.entries.as_slice()).unwrap_or_default()
+    };
+    let inputs = entries("inputs").iter().map(|entry| {
+        let says = |key: &str| entry.value.as_mapping().and_then(|input| input.get(key));
+        let required = match says("required").map(|required| &required.value) {
+            Some(Value::Bool(required)) => *required,
+            Some(Value::String(text)) => text == "true",
+            _ => false,
+        };
+        (entry.key.text.clone(), required && says("default").is_none())
+    });
+    let runs = root.get("runs").and_then(yaml::Node::as_mapping)?;
+    // Other kinds may set outputs that they do not declare.
+    let composite = runs.get("using").and_then(yaml::Node::text) == Some("composite");
+    let outputs = entries("outputs").iter().map(|entry| entry.key.text.clone());
+    Some(Action { inputs: inputs.collect(), outputs: composite.then(|| outputs.collect()) })
+}
+
+/// What the steps before may have put into the workspace.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Passed {
+    /// The repository is there.
+    checked_out: bool,
+    /// Something else may be there as well.
+    other: bool,
+}
+
+impl Passed {
+    pub(super) fn see(&mut self, step: &Step) {
+        match &step.work {
+            StepWork::Uses { action, with } => {
+                let name = match Uses::read(&action.value) {
+                    Some(Uses::Remote { name, .. }) => name.to_lowercase(),
+                    _ => String::new(),
+                };
+                let elsewhere = with.as_ref().is_some_and(|with| {
+                    with.as_mapping().is_none()
+                        || ["path", "repository", "ref"].iter().any(|key| with.get(key).is_some())
+                });
+                if name.contains("checkout") {
+                    self.checked_out = true;
+                    self.other |= elsewhere;
+                } else if name.starts_with("actions/setup-") {
+                    // These put nothing there.
+                } else {
+                    self.other = true;
+                }
+            }
+            StepWork::Run { .. } => self.other = true,
+            _ => {}
+        }
+    }
+}
+
+pub(super) fn check(
+    path: &str,
+    action: &At<String>,
+    with: Option<&Node>,
+    (actions, passed): (&Actions<'_>, Passed),
+    report: &mut Report<'_>,
+) {
+    if !passed.checked_out && !passed.other {
+        let message =
+            format!("{} is looked for before the repository is checked out", quoted(&action.value));
+        report.tell(
+            Finding::error("action-before-checkout", message, action.span)
+                .label("the workspace is empty here")
+                .hint("put a step with `uses: actions/checkout` before it"),
+        );
+    }
+    match &*actions.find(path) {
+        Found::Unknown => {}
+        Found::Missing if passed.other => {}
+        Found::Missing => report.tell(missing(path, action.span)),
+        Found::Action(found) => {
+            let names: Vec<&str> = found.inputs.iter().map(|(name, _)| name.as_str()).collect();
+            let inputs = Inputs { names: &names, required: &[], all: true };
+            check_inputs(&action.value, &inputs, action.span, with, report);
+            require(found, action, with, report);
+        }
+    }
+}
+
+fn missing(path: &str, span: Span) -> Finding {
+    let message = format!("there is no action in `{path}`");
+    Finding::error("action-not-found", message, span)
+        .label("no `action.yml` there")
+        .hint("the path begins at the top of the repository, not at the workflow")
+}
+
+/// Runners do not insist on what an action of the repository requires; the action most likely does.
+fn require(found: &Action, action: &At<String>, with: Option<&Node>, report: &mut Report<'_>) {
+    let entries = match with.map(Node::as_mapping) {
+        None => &[][..],
+        Some(Some(entries)) if entries.iter().all(|entry| entry.key.literal().is_some()) => entries,
+        Some(_) => return,
+    };
+    for (name, _) in found.inputs.iter().filter(|(_, required)| *required) {
+        let given = |key: Option<&str>| key.is_some_and(|key| key.eq_ignore_ascii_case(name));
+        if !entries.iter().any(|entry| given(entry.key.literal())) {
+            let message = format!("{} needs the input {}", quoted(&action.value), quoted(name));
+            report.tell(
+                Finding::warning("missing-action-input", message, action.span)
+                    .label(format!("without `{name}`"))
+                    .hint(format!("add `{name}:` under `with`")),
+            );
+        }
+    }
+}
