@@ -1,0 +1,156 @@
+//! `uses:` – an action: found, given its inputs, and executed by what it is made of.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use model::pipeline::{Level, StepSheet, Tree};
+use workflow::expression::Value;
+
+use super::composite::Composite;
+use super::frame::Frame;
+use super::job::{Job, remark};
+use super::said::{Said, set_any_case};
+use super::step::{Site, Went};
+use super::{details, engine};
+use crate::action::{Action, Input, Reference, Repository, Runs};
+use crate::builtin::Builtin;
+use crate::context::{Pairs, Trouble, View, mapping, text};
+
+/// An action that is on this machine.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(super) folder: PathBuf,
+    pub(super) action: Action,
+}
+
+/// Actions within actions within actions.
+pub(super) const DEEPEST: usize = 10;
+
+impl Job<'_> {
+    pub(super) fn run_action(
+        &self,
+        sheet: &StepSheet,
+        (written, with): (&str, &Tree),
+        view: &mut View<'_>,
+        frame: &Frame,
+        site: &Site,
+        said: &mut Said,
+    ) -> Went {
+        if frame.depth >= DEEPEST {
+            let why = format!("`{written}` is the {}th action within another: {DEEPEST} are allowed", DEEPEST + 1);
+            return self.went_wrong(site, &why);
+        }
+        let reference = match Reference::parse(written) {
+            Ok(reference) => reference,
+            Err(error) => return self.went_wrong(site, &error),
+        };
+        name_action(view, &reference);
+        let found = match &reference {
+            Reference::Repository(repository) => {
+                if let Some(builtin) = Builtin::find(repository) {
+                    return self.run_builtin(builtin, sheet, repository, with, view, frame, site, said);
+                }
+                self.fetched(repository)
+            }
+            Reference::Local(path) => self.local(path),
+            Reference::Image(_) => Err(engine::refusal(self, "a step that uses an image")),
+        };
+        let found = match found {
+            Ok(found) => found,
+            Err(why) => return self.went_wrong(site, &why),
+        };
+        let inputs = match self.inputs(&found.action.inputs, with, view, site, said) {
+            Ok(inputs) => inputs,
+            Err(trouble) => return self.went_wrong(site, &trouble),
+        };
+        self.say(site.number, &details::action(written, &inputs, &view.env));
+        match &found.action.runs {
+            Runs::JavaScript(script) => {
+                self.run_javascript(script, &found, &inputs, sheet, view, frame, site, said)
+            }
+            Runs::Composite { steps, outputs } => {
+                let composite = Composite { steps, outputs, folder: &found.folder };
+                self.run_composite(composite, &inputs, view, frame, site, said)
+            }
+            Runs::Docker(_) => self.went_wrong(site, &engine::refusal(self, "an action in a container")),
+        }
+    }
+
+    /// An action in the workspace.
+    fn local(&self, path: &str) -> Result<Arc<Found>, String> {
+        let folder = self.bench.folders.workspace.join(path.trim_start_matches("./"));
+        let action = Action::read(&folder, path).map_err(|error| {
+            let hint = if folder.is_dir() { "" } else { "; a step with actions/checkout before it brings the repository's own actions" };
+            format!("{}{hint}", chain(&error))
+        })?;
+        Ok(Arc::new(Found { folder, action }))
+    }
+
+    /// Everything that an action is given: what the step says, and the defaults for the rest.
+    pub(crate) fn inputs(
+        &self,
+        known: &[Input],
+        with: &Tree,
+        view: &View<'_>,
+        site: &Site,
+        said: &mut Said,
+    ) -> Result<Pairs, Trouble> {
+        let mut inputs = mapping("with", with, view)?;
+        let is = |input: &Input, name: &str| input.name.eq_ignore_ascii_case(name);
+        for (name, _) in &inputs {
+            let Some(input) = known.iter().find(|input| is(input, name)) else {
+                let names: Vec<&str> = known.iter().map(|input| input.name.as_str()).collect();
+                let warning = format!("Unexpected input(s) '{name}', valid inputs are ['{}']", names.join("', '"));
+                self.warn(site, warning, said);
+                continue;
+            };
+            if let Some(message) = &input.deprecated {
+                let warning = format!("Input '{name}' has been deprecated with message: {message}");
+                self.warn(site, warning, said);
+            }
+        }
+        for input in known {
+            if inputs.iter().any(|(name, _)| is(input, name)) {
+                continue;
+            }
+            let default = input.default.as_deref().unwrap_or_default();
+            let value = text(&format!("inputs.{}.default", input.name), default, view)?;
+            if input.required && input.default.is_none() {
+                self.warn(site, format!("Input required and not supplied: {}", input.name), said);
+            }
+            set_any_case(&mut inputs, &input.name, value);
+        }
+        Ok(inputs)
+    }
+
+    pub(crate) fn warn(&self, site: &Site, warning: String, said: &mut Said) {
+        self.say(site.number, &format!("##[warning]{warning}"));
+        self.annotate(site.number, remark(Level::Warning, warning), said);
+    }
+}
+
+/// Says in the `github` context which action it is.
+pub(super) fn name_action(view: &mut View<'_>, reference: &Reference) {
+    let (repository, version): (Value, Value) = match reference {
+        Reference::Repository(it) => (it.repository().into(), it.version.as_str().into()),
+        _ => ("".into(), "".into()),
+    };
+    view.set_own("action_repository", repository);
+    view.set_own("action_ref", version);
+}
+
+/// An error with all that is behind it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    text
+}
+
+/// The folder of an action in its repository.
+pub(super) fn folder_of(root: &Path, repository: &Repository) -> PathBuf {
+    root.join(&repository.path)
+}
