@@ -9,7 +9,9 @@ mod help;
 mod init;
 mod journal;
 mod man;
+mod run;
 mod schema;
+mod secret;
 
 use crate::command_line::Global;
 use crate::error::Error;
@@ -20,7 +22,9 @@ use crate::terminal::Terminal;
 pub(crate) enum Command {
     Init(init::Init),
     Check(check::Check),
+    Run(Box<run::Run>),
     Journal(Box<journal::Journal>),
+    Secret(secret::Secret),
     Schema(schema::Schema),
     Completions(completions::Completions),
     Man(man::Man),
@@ -32,7 +36,9 @@ impl Command {
         match self {
             Self::Init(init) => init.run(terminal),
             Self::Check(check) => check.run(terminal),
+            Self::Run(run) => run.run(global, terminal),
             Self::Journal(journal) => journal.run(global, terminal),
+            Self::Secret(secret) => secret.run(global, terminal),
             Self::Schema(schema) => schema.run(terminal),
             Self::Completions(completions) => completions.run(terminal),
             Self::Man(man) => man.run(terminal),
@@ -74,6 +80,8 @@ pub(crate) const GROUPS: &[Group] = &[
         title: "Set up a repository",
         commands: &[Entry::new("init", init::EXAMPLES), Entry::new("check", check::EXAMPLES)],
     },
+    Group { title: "Run workflows", commands: &[Entry::new("run", run::EXAMPLES)] },
+    Group { title: "Keep secrets", commands: &[secret::ENTRY] },
     Group { title: "See what happened", commands: &[journal::ENTRY] },
     Group {
         title: "Work with editors and shells",

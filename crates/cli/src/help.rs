@@ -128,7 +128,8 @@ impl Page {
 
     fn command(&self, command: &mut Command, examples: &[Example]) -> StyledStr {
         let mut parts = vec![self.prose(command), usage(command)];
-        let positionals: Vec<_> = command.get_positionals().map(row).collect();
+        let positionals: Vec<_> =
+            command.get_positionals().filter(|it| !it.is_hide_set()).map(row).collect();
         if !positionals.is_empty() {
             parts.push(table("Arguments", &positionals, self.width, Paint::COLORED));
         }

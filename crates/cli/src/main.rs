@@ -1,5 +1,6 @@
 //! The `highroad` command: reads the command line, runs one command, ends with a documented code.
 
+mod briefing;
 mod bug;
 mod command;
 mod command_line;
@@ -8,12 +9,15 @@ mod database;
 mod error;
 mod exit;
 mod help;
+mod internal;
 mod manifest_file;
 mod repository;
+mod root_keys;
 mod sign;
 mod terminal;
 mod usage;
 mod wire;
+mod workflow_files;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -25,6 +29,9 @@ use terminal::Terminal;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = internal::answer(&words) {
+        return code;
+    }
     let mut terminal = Terminal::of_this_process(command_line::glimpse(&words));
     bug::speak_plainly(terminal.json());
     let outcome = bug::caught(|| run(&words, &mut terminal)).unwrap_or(Ok(Exit::Bug));

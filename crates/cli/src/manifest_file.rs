@@ -75,6 +75,13 @@ pub(crate) fn folder(dir: &Path) -> Result<PathBuf, Error> {
     Err(error.hint(format!("name the folder that it is in: {parent}")))
 }
 
+/// The top of the repository that a folder is in; outside of any, the folder itself.
+pub(crate) fn repository(dir: &Path) -> Result<PathBuf, Error> {
+    let full = folder(dir)?;
+    let top = full.ancestors().find(|folder| folder.join(".git").exists());
+    Ok(top.unwrap_or(&full).to_path_buf())
+}
+
 /// The existing manifest of this very folder, in either spelling.
 pub(crate) fn existing(folder: &Path) -> Option<&'static str> {
     [NAME, OTHER_SPELLING].into_iter().find(|name| folder.join(name).symlink_metadata().is_ok())

@@ -44,6 +44,8 @@ pub(crate) struct Terminal {
     reader_left: bool,
     /// A line on standard error that says how far things are.
     has_progress: bool,
+    /// How many lines at the end of standard output are shown for the moment only.
+    passing: usize,
 }
 
 impl Terminal {
@@ -58,6 +60,7 @@ impl Terminal {
             out: BufWriter::with_capacity(BUFFER, out),
             reader_left: false,
             has_progress: false,
+            passing: 0,
         }
     }
 
@@ -87,8 +90,39 @@ impl Terminal {
     /// Writes to standard output. A reader that has left, as `head` does, is no failure: the
     /// command goes on to its own end in silence.
     pub(crate) fn print(&mut self, text: &str) -> Result<(), Error> {
-        let outcome = self.out.write_all(text.as_bytes());
+        let outcome = self.erase_passing().and_then(|()| self.out.write_all(text.as_bytes()));
         self.noticing_the_reader(outcome)
+    }
+
+    /// Whether lines can be shown for the moment and be taken back.
+    pub(crate) fn can_show_passing(&self) -> bool {
+        let can_erase = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+        !self.json() && can_erase && io::stdout().is_terminal()
+    }
+
+    /// Shows lines below everything that was printed, in place of those shown before. They must not
+    /// be wider than the terminal.
+    pub(crate) fn show_passing(&mut self, lines: &[String]) -> Result<(), Error> {
+        let outcome = self.erase_passing().and_then(|()| {
+            for line in lines {
+                writeln!(self.out, "{line}")?;
+            }
+            self.out.flush()
+        });
+        self.passing = lines.len();
+        self.noticing_the_reader(outcome)
+    }
+
+    fn erase_passing(&mut self) -> io::Result<()> {
+        match std::mem::take(&mut self.passing) {
+            0 => Ok(()),
+            lines => write!(self.out, "\u{1b}[{lines}A\u{1b}[J"),
+        }
+    }
+
+    /// How many lines the terminal shows at once, if it is one.
+    pub(crate) fn rows(&self) -> Option<usize> {
+        terminal_size::terminal_size_of(self.out.get_ref()).map(|(_, height)| usize::from(height.0))
     }
 
     pub(crate) fn print_json(&mut self, value: &impl serde::Serialize) -> Result<(), Error> {

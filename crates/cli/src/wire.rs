@@ -1,9 +1,17 @@
 //! The one place where the ports get what is behind them.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use model::fact::{Actor, ActorName};
 use ports::clock::{Clock, SystemClock};
-use ports::store::Store;
+use ports::depot::Depot;
+use ports::entropy::{Entropy, SystemEntropy};
+use ports::store::{Store, StoreError};
+use store::depot::{EmbeddedDepot, Options};
 use store::postgres::PostgresStore;
 use store::sqlite::{Mode, SqliteStore};
+use store::vault::{EmbeddedVault, RootKeys};
 
 use crate::database::Database;
 use crate::error::Error;
@@ -21,8 +29,45 @@ pub(crate) async fn store_to_read(database: &Database) -> Result<Box<dyn Store>,
     opened.map_err(|failure| database.failure(&failure))
 }
 
+/// The database to change it: it is made if there is none. A file belongs to nobody else then. Why
+/// it cannot be had is for the caller to explain.
+pub(crate) async fn store_to_write(database: &Database) -> Result<Box<dyn Store>, StoreError> {
+    match database {
+        Database::File(path) => {
+            SqliteStore::open(path, Mode::Server).map(|store| Box::new(store) as _)
+        }
+        Database::Postgres(url) => {
+            PostgresStore::open(url.expose()).await.map(|store| Box::new(store) as _)
+        }
+    }
+}
+
+/// The secrets in a database.
+pub(crate) fn vault(store: Arc<dyn Store>, keys: RootKeys) -> EmbeddedVault {
+    EmbeddedVault::new(store, Arc::new(SystemClock), Arc::new(SystemEntropy), keys)
+}
+
+/// Where artifacts and caches are on this machine.
+pub(crate) fn depot(data: &Path) -> Result<Arc<dyn Depot>, String> {
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    EmbeddedDepot::open(data.join("depot"), Options::default(), clock, entropy)
+        .map(|depot| Arc::new(depot) as _)
+        .map_err(|error| error.to_string())
+}
+
+/// Who sits at the terminal.
+pub(crate) fn person() -> Actor {
+    let login = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let login = login.as_deref().and_then(ActorName::new);
+    Actor::Person(login.or_else(|| ActorName::new("nobody")).expect("it is a name"))
+}
+
 pub(crate) fn clock() -> impl Clock {
     SystemClock
+}
+
+pub(crate) fn entropy() -> impl Entropy {
+    SystemEntropy
 }
 
 /// Runs what has to wait, on this thread alone. Commands that never wait do without.

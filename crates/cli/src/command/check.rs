@@ -1,23 +1,27 @@
-//! `highroad check`: what is wrong in a repository's `highroad.yaml`.
+//! `highroad check`: what is wrong in a repository's `highroad.yaml` and workflows.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use model::manifest::{self, Manifest, Reading, Service};
-use model::source::Severity;
+use model::manifest::{self, Manifest, Service};
+use model::source::{Finding, Severity, Source};
 use serde_json::json;
+use workflow::{lint, syntax};
 
 use super::Example;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::help::{self, Row};
-use crate::manifest_file::ManifestFile;
+use crate::manifest_file::{self, ManifestFile};
 use crate::terminal::Terminal;
+use crate::workflow_files::WorkflowFiles;
 
-/// Check a repository's highroad.yaml
+/// Check a repository's highroad.yaml and workflows
 ///
 /// Reads highroad.yaml in the folder, or in the folders above it up to the repository's own, and
-/// shows every finding with its place and how to mend it. Nothing is changed.
+/// the workflows in .github/workflows, and shows every finding with its place and how to mend it.
+/// Nothing is changed.
 ///
 /// Ends with 1 if there are errors; warnings alone end with 0, with --strict with 1.
 #[derive(Debug, clap::Args)]
@@ -40,16 +44,68 @@ pub(super) const EXAMPLES: &[Example] = &[
 
 impl Check {
     pub(super) fn run(self, terminal: &mut Terminal) -> Result<Exit, Error> {
-        let file = ManifestFile::find(&self.dir)?;
-        let reading = manifest::read(&file.shown, &file.bytes()?);
-        let tally = Tally::of(&reading);
+        let checked = Checked::of(&self.dir)?;
+        let tally = Tally::of(&checked);
         if terminal.json() {
-            terminal.print_json(&report(&file, &reading, &tally))?;
+            terminal.print_json(&report(&checked, &tally))?;
         } else {
-            terminal.print(&text(&file, &reading, &tally, terminal))?;
+            terminal.print(&text(&checked, &tally, terminal))?;
         }
         let failed = tally.errors > 0 || (self.strict && tally.warnings > 0);
         Ok(if failed { Exit::Findings } else { Exit::Success })
+    }
+}
+
+/// What was looked at, and what was found.
+#[derive(Default)]
+struct Checked {
+    files: Vec<String>,
+    findings: Vec<(Arc<Source>, Finding)>,
+    manifest: Option<Manifest>,
+}
+
+impl Checked {
+    fn of(dir: &Path) -> Result<Self, Error> {
+        let mut checked = Self::default();
+        let root = manifest_file::repository(dir)?;
+        let workflows = WorkflowFiles::of(&root);
+        let paths = workflows.all()?;
+        match ManifestFile::find(dir) {
+            Ok(file) => checked.read_manifest(&file)?,
+            // Workflows are worth checking without it.
+            Err(error) if error.exit() == Exit::NotFound && !paths.is_empty() => {}
+            Err(error) => return Err(error),
+        }
+        for path in paths {
+            checked.read_workflow(&workflows, path)?;
+        }
+        Ok(checked)
+    }
+
+    fn read_manifest(&mut self, file: &ManifestFile) -> Result<(), Error> {
+        let reading = manifest::read(&file.shown, &file.bytes()?);
+        self.files.push(file.shown.clone());
+        let source = Arc::new(reading.source);
+        self.findings.extend(reading.findings.into_iter().map(|it| (source.clone(), it)));
+        self.manifest = reading.manifest;
+        Ok(())
+    }
+
+    fn read_workflow(&mut self, files: &WorkflowFiles, path: String) -> Result<(), Error> {
+        let reading = syntax::read(&path, &files.bytes(&path)?, Some(files), &Default::default());
+        let findings = reading.findings().into_iter();
+        self.findings.extend(findings.map(|(source, finding)| (source.clone(), finding)));
+        if let Some(workflow) = &reading.workflow {
+            let environments = self.manifest.as_ref().map(|manifest| {
+                manifest.environments().iter().map(ToString::to_string).collect::<Vec<_>>()
+            });
+            let options =
+                lint::Options { environments: environments.as_deref(), ..Default::default() };
+            let findings = lint::lint(workflow, &options, Some(files)).into_iter();
+            self.findings.extend(findings.map(|finding| (workflow.source.clone(), finding)));
+        }
+        self.files.push(path);
+        Ok(())
     }
 }
 
@@ -59,55 +115,74 @@ struct Tally {
 }
 
 impl Tally {
-    fn of(reading: &Reading) -> Self {
-        let count = |severity| reading.findings.iter().filter(|it| it.severity == severity).count();
+    fn of(checked: &Checked) -> Self {
+        let count = |severity| {
+            checked.findings.iter().filter(|(_, finding)| finding.severity == severity).count()
+        };
         Self { errors: count(Severity::Error), warnings: count(Severity::Warning) }
     }
 
     /// `3 errors, 1 warning`; empty if there is neither.
     fn words(&self) -> String {
-        let some = |count, noun| match count {
-            0 => None,
-            1 => Some(format!("1 {noun}")),
-            _ => Some(format!("{count} {noun}s")),
-        };
         let words = [some(self.errors, "error"), some(self.warnings, "warning")];
         words.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
-fn report(file: &ManifestFile, reading: &Reading, tally: &Tally) -> serde_json::Value {
-    let findings: Vec<_> = reading.findings.iter().map(|it| it.report(&reading.source)).collect();
+fn some(count: usize, noun: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {noun}")),
+        _ => Some(format!("{count} {noun}s")),
+    }
+}
+
+fn report(checked: &Checked, tally: &Tally) -> serde_json::Value {
+    let findings: Vec<_> =
+        checked.findings.iter().map(|(source, finding)| finding.report(source)).collect();
     json!({
-        "files": [file.shown],
+        "files": checked.files,
         "findings": findings,
         "errors": tally.errors,
         "warnings": tally.warnings,
     })
 }
 
-fn text(file: &ManifestFile, reading: &Reading, tally: &Tally, terminal: &Terminal) -> String {
+fn text(checked: &Checked, tally: &Tally, terminal: &Terminal) -> String {
     let paint = terminal.paint();
     let mut text = String::new();
-    for finding in &reading.findings {
-        text.push_str(&finding.render(&reading.source, paint.into()));
+    for (source, finding) in &checked.findings {
+        text.push_str(&finding.render(source, paint.into()));
         text.push('\n');
     }
-    let words = format!("{} in {}", tally.words(), file.shown);
+    let places = places(checked);
     let end = match tally {
-        Tally { errors: 1.., .. } => paint.error(&words),
-        Tally { warnings: 1.., .. } => paint.caution(&words),
-        _ => paint.accent(&format!("{} is well", file.shown)),
+        Tally { errors: 1.., .. } => paint.error(&format!("{} in {places}", tally.words())),
+        Tally { warnings: 1.., .. } => paint.caution(&format!("{} in {places}", tally.words())),
+        _ if checked.files.len() == 1 => paint.accent(&format!("{places} is well")),
+        _ => paint.accent(&format!("{places} are well")),
     };
     text.push_str(&end);
     text.push('\n');
-    if let Some(manifest) = &reading.manifest {
+    if let Some(manifest) = &checked.manifest {
         for row in help::rows(&roads(manifest), terminal.width(), paint) {
             text.push_str(&row);
             text.push('\n');
         }
     }
     text
+}
+
+/// `highroad.yaml and 3 workflows`.
+fn places(checked: &Checked) -> String {
+    match checked.files.as_slice() {
+        [only] => only.clone(),
+        [manifest, workflows @ ..] if manifest.ends_with(manifest_file::NAME) => {
+            let workflows = some(workflows.len(), "workflow").unwrap_or_default();
+            format!("{manifest} and {workflows}")
+        }
+        workflows => some(workflows.len(), "workflow").unwrap_or_default(),
+    }
 }
 
 /// Every road that is taken, and the services that take it.

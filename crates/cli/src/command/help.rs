@@ -80,6 +80,16 @@ fn environment(global: &Global, terminal: &Terminal) -> Result<String, Error> {
             "HIGHROAD_DATABASE",
             "the URL of a PostgreSQL database, used instead of the folder's highroad.db; --database goes before it",
         ),
+        ("HIGHROAD_ROOT_KEY", "the root key of the secrets: 32 bytes in base 64"),
+        (
+            "HIGHROAD_ROOT_KEY_FILE",
+            "a file with the root key, used instead of root.key in the folder for the data",
+        ),
+        ("HIGHROAD_PASSPHRASE", "a passphrase that is stretched to the root key"),
+        (
+            "HIGHROAD_NEW_ROOT_KEY",
+            "the root key that takes over; also HIGHROAD_NEW_ROOT_KEY_FILE and HIGHROAD_NEW_PASSPHRASE",
+        ),
         ("PGPASSWORD", "the password for PostgreSQL, if the URL has none"),
         ("PGSSLROOTCERT", "the certificates to trust there, if the URL has none"),
         ("XDG_DATA_HOME", "its 'highroad' folder is used when neither is given"),

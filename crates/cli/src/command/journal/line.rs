@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use model::fact::{RolloutEnded, What};
+use model::fact::{RolloutEnded, RunEnded, RunJobEnded, What};
 use model::journal::{Entry, Record};
+use model::pipeline::Conclusion;
 use model::rollout::Verdict;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
@@ -120,16 +121,32 @@ fn sign(what: &What) -> Option<Sign> {
         | What::RolloutStepPassed(_)
         | What::RolloutResumed(_)
         | What::RolloutHastened(_)
+        | What::RunStarted(_)
+        | What::RunJobOrdered(_)
+        | What::RunApproved(_)
         | What::ProcessUnparked(_) => Sign::Moving,
+        What::RunJobEnded(RunJobEnded { conclusion, .. })
+        | What::RunEnded(RunEnded { conclusion, .. }) => match conclusion {
+            Conclusion::Success => Sign::Well,
+            Conclusion::Failure => Sign::Stopped,
+            Conclusion::Cancelled => Sign::Waiting,
+            Conclusion::Skipped => return None,
+        },
         What::RolloutEnded(RolloutEnded { verdict: Verdict::Promoted, .. })
         | What::DriftMended(_) => Sign::Well,
         What::RolloutEnded(_) | What::RolloutRetreating(_) => Sign::Stopped,
+        What::RunRejected(_) => Sign::Stopped,
         What::RolloutPaused(_)
+        | What::RunHeld(_)
+        | What::RunCancelling(_)
         | What::RolloutHindered(_)
         | What::ProcessParked(_)
         | What::DriftFound(_) => Sign::Waiting,
-        What::RolloutUnsure(_) => Sign::Unknown,
-        What::WordRefused(_) => return None,
+        What::RolloutUnsure(_) | What::RunUnsure(_) => Sign::Unknown,
+        What::SecretSet(_)
+        | What::SecretRemoved(_)
+        | What::VaultRekeyed(_)
+        | What::WordRefused(_) => return None,
     })
 }
 

@@ -1,0 +1,177 @@
+//! `highroad run`: a repository's workflows, executed on this machine without any server.
+
+mod executor;
+mod git;
+mod list;
+mod occasion;
+mod past;
+mod report;
+mod selection;
+mod tail;
+mod view;
+mod witness;
+
+use std::path::PathBuf;
+
+use super::Example;
+use crate::command_line::Global;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::terminal::Terminal;
+use executor::Executor;
+use git::WorkingTree;
+use past::Past;
+use selection::Selection;
+
+/// Run this repository's workflows on this machine
+///
+/// Executes what a push of the present working tree would start, with what is not committed yet:
+/// the workflows in .github/workflows, unchanged, without a server. One line for each job, and the
+/// last lines of a step that fails.
+///
+/// Jobs for ubuntu-* and self-hosted run on this host, each in a workspace of its own. Other labels
+/// have to be offered with --label.
+///
+/// Ends with 1 if a run does not succeed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    /// What happens: push, pull_request, workflow_dispatch …
+    #[arg(value_name = "EVENT", default_value = "push", hide_default_value = true)]
+    event: String,
+
+    /// Only this workflow, or those in this folder; workflow_dispatch needs no more
+    #[arg(short = 'W', long = "workflows", value_name = "FILE|DIR")]
+    #[arg(value_hint = clap::ValueHint::AnyPath)]
+    workflows: Option<PathBuf>,
+
+    /// Only this job, and the jobs that it needs
+    #[arg(short = 'j', long, value_name = "JOB")]
+    job: Option<String>,
+
+    /// The event's payload; it has the last word over what is made up
+    #[arg(short = 'e', long = "eventpath", value_name = "FILE")]
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    payload: Option<PathBuf>,
+
+    /// A secret; KEY alone takes it from the environment
+    #[arg(short = 's', long = "secret", value_name = "KEY[=VALUE]")]
+    secrets: Vec<String>,
+
+    /// A variable of the `vars` context
+    #[arg(long = "var", value_name = "KEY=VALUE", value_parser = pair)]
+    vars: Vec<(String, String)>,
+
+    /// A variable in the environment of every step
+    #[arg(long = "env", value_name = "KEY=VALUE", value_parser = pair)]
+    env: Vec<(String, String)>,
+
+    /// An input of workflow_dispatch
+    #[arg(long = "input", value_name = "KEY=VALUE", value_parser = pair)]
+    inputs: Vec<(String, String)>,
+
+    /// Only the cells of matrices with this value; several for one key are a choice
+    #[arg(long = "matrix", value_name = "KEY:VALUE", value_parser = cell)]
+    matrix: Vec<(String, String)>,
+
+    /// Go to this folder first
+    #[arg(short = 'C', long = "directory", value_name = "DIR", default_value = ".")]
+    #[arg(hide_default_value = true, value_hint = clap::ValueHint::DirPath)]
+    directory: PathBuf,
+
+    /// Draw what would run, and why the rest would not
+    #[arg(short = 'l', long)]
+    list: bool,
+
+    /// How many jobs at the same time; as many as there are processors
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    jobs: Option<u16>,
+
+    /// A label that this machine offers besides
+    #[arg(long = "label", value_name = "LABEL")]
+    labels: Vec<String>,
+
+    /// Where actions come from: a git URL with {owner} and {repo} in it (or HIGHROAD_ACTIONS)
+    #[arg(long = "actions", value_name = "URL")]
+    actions: Option<String>,
+
+    /// Once more, the last run's jobs: those that failed, all, or one by its name
+    #[arg(long, value_name = "failed|all|JOB", conflicts_with_all = ["payload", "inputs", "job"])]
+    again: Option<String>,
+
+    /// With --again JOB: from this step on, in the workspace as it was
+    #[arg(long, value_name = "STEP", requires = "again")]
+    from: Option<String>,
+
+    /// Open a shell in the workspace of a step that fails
+    #[arg(long)]
+    shell_on_failure: bool,
+
+    /// Let steps write to their workspace only
+    #[arg(long)]
+    sandbox: bool,
+
+    /// Let steps reach no network; implies --sandbox
+    #[arg(long)]
+    no_network: bool,
+}
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example { line: "highroad run", does: "what a push of this working tree would start" },
+    Example {
+        line: "highroad run --list",
+        does: "draw it, and say why other workflows do not run",
+    },
+    Example { line: "highroad run pull_request -j test", does: "one job of a pull request" },
+    Example {
+        line: "highroad run workflow_dispatch -W deploy.yml --input env=staging",
+        does: "a workflow that is started by hand",
+    },
+    Example {
+        line: "highroad run --matrix node:20 -s NPM_TOKEN",
+        does: "one cell, with a secret from the environment",
+    },
+    Example { line: "highroad run --again failed", does: "what failed in the last run" },
+    Example {
+        line: "highroad run --again test --from 'npm test'",
+        does: "from a step on, with the workspace as it was",
+    },
+];
+
+impl Run {
+    pub(super) fn run(self, global: &Global, terminal: &mut Terminal) -> Result<Exit, Error> {
+        let tree = WorkingTree::around(&self.directory)?;
+        let data = global.data()?;
+        let mut past = Past::of(&data, &tree.root);
+        let selection = match &self.again {
+            Some(what) => Selection::again(&past, what, self.from.as_deref())?,
+            None => Selection::of(&tree, &self)?,
+        };
+        if selection.has_errors() {
+            selection.complain(terminal)?;
+            return Ok(Exit::Findings);
+        }
+        if self.list {
+            list::draw(&selection, terminal)?;
+            return Ok(Exit::Success);
+        }
+        if selection.runs.is_empty() {
+            return Err(selection.nothing_to_run(&self.event));
+        }
+        Executor::new(&self, &tree, &data, selection)?.execute(&mut past, terminal)
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    split(text, '=')
+}
+
+fn cell(text: &str) -> Result<(String, String), String> {
+    split(text, ':')
+}
+
+fn split(text: &str, at: char) -> Result<(String, String), String> {
+    match text.split_once(at) {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("expected KEY{at}VALUE")),
+    }
+}
