@@ -8,6 +8,7 @@ mod completions;
 mod help;
 mod init;
 mod journal;
+mod logs;
 mod man;
 mod run;
 mod schema;
@@ -23,6 +24,7 @@ pub(crate) enum Command {
     Init(init::Init),
     Check(check::Check),
     Run(Box<run::Run>),
+    Logs(Box<logs::Logs>),
     Journal(Box<journal::Journal>),
     Secret(secret::Secret),
     Schema(schema::Schema),
@@ -37,6 +39,7 @@ impl Command {
             Self::Init(init) => init.run(terminal),
             Self::Check(check) => check.run(terminal),
             Self::Run(run) => run.run(global, terminal),
+            Self::Logs(logs) => logs.run(global, terminal),
             Self::Journal(journal) => journal.run(global, terminal),
             Self::Secret(secret) => secret.run(global, terminal),
             Self::Schema(schema) => schema.run(terminal),
@@ -80,7 +83,10 @@ pub(crate) const GROUPS: &[Group] = &[
         title: "Set up a repository",
         commands: &[Entry::new("init", init::EXAMPLES), Entry::new("check", check::EXAMPLES)],
     },
-    Group { title: "Run workflows", commands: &[Entry::new("run", run::EXAMPLES)] },
+    Group {
+        title: "Run workflows",
+        commands: &[Entry::new("run", run::EXAMPLES), Entry::new("logs", logs::EXAMPLES)],
+    },
     Group { title: "Keep secrets", commands: &[secret::ENTRY] },
     Group { title: "See what happened", commands: &[journal::ENTRY] },
     Group {

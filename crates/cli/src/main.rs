@@ -10,6 +10,7 @@ mod error;
 mod exit;
 mod help;
 mod internal;
+mod local;
 mod manifest_file;
 mod repository;
 mod root_keys;

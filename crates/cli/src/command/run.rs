@@ -1,10 +1,8 @@
 //! `highroad run`: a repository's workflows, executed on this machine without any server.
 
 mod executor;
-mod git;
 mod list;
 mod occasion;
-mod past;
 mod report;
 mod selection;
 mod tail;
@@ -17,10 +15,10 @@ use super::Example;
 use crate::command_line::Global;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::local::git::WorkingTree;
+use crate::local::past::Past;
 use crate::terminal::Terminal;
 use executor::Executor;
-use git::WorkingTree;
-use past::Past;
 use selection::Selection;
 
 /// Run this repository's workflows on this machine

@@ -10,6 +10,7 @@ mod journal_follow;
 mod journal_store;
 mod journal_verify;
 mod output;
+mod run;
 mod usage;
 
 use std::path::Path;

@@ -19,14 +19,14 @@ use ports::store::Store;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::Run;
-use super::git::WorkingTree;
-use super::past::Past;
 use super::report::Reporter;
 use super::selection::Selection;
 use super::witness::{Told, Witness};
 use crate::briefing::Briefing;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::local::git::WorkingTree;
+use crate::local::past::Past;
 use crate::terminal::Terminal;
 use crate::wire;
 

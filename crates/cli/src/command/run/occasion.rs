@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use workflow::github::Occasion;
 use workflow::trigger::{Changes, Happening, Target};
 
-use super::git::WorkingTree;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::local::git::WorkingTree;
 
 /// A payload larger than this is not taken.
 const MAX_PAYLOAD: u64 = 1 << 20;

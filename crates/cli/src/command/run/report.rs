@@ -6,11 +6,11 @@ use jobs::host::Host;
 use model::id::JobId;
 use serde_json::json;
 
-use super::past::Past;
 use super::selection::Selection;
 use super::view::View;
 use super::witness::Told;
 use crate::error::Error;
+use crate::local::past::Past;
 use crate::terminal::Terminal;
 
 pub(super) enum Reporter<'a> {

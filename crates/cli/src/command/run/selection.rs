@@ -15,11 +15,11 @@ use workflow::syntax::model::Workflow;
 use workflow::{sheet, syntax, trigger};
 
 use super::Run;
-use super::git::WorkingTree;
 use super::occasion::{self, Asked};
-use super::past::Past;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::local::git::WorkingTree;
+use crate::local::past::Past;
 use crate::terminal::Terminal;
 use crate::workflow_files::WorkflowFiles;
 

@@ -11,10 +11,11 @@ use model::id::{AnyId, JobId};
 use model::pipeline::Conclusion;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::past::Past;
 use super::tail::Tail;
 use super::witness::Told;
 use crate::error::Error;
+use crate::local::line;
+use crate::local::past::Past;
 use crate::sign::Sign;
 use crate::terminal::Terminal;
 
@@ -196,7 +197,9 @@ impl<'a> View<'a> {
             text.push_str(&format!("  {}\n", paint.faint(&words)));
         }
         for line in &tail.lines {
-            text.push_str(&format!("  {} {line}\n", paint.faint("│")));
+            if let Some(line) = line::shown(line, paint) {
+                text.push_str(&format!("  {} {line}\n", paint.faint("│")));
+            }
         }
         self.terminal.print(&text)
     }
@@ -248,11 +251,12 @@ fn milliseconds(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.duration_since(from).as_millis()).unwrap_or_default()
 }
 
-/// `0.4 s`, `12.3 s`, `2 min 5 s`, `1 h 2 min`.
+/// `449 ms`, `12.3 s`, `2 min 5 s`, `1 h 2 min`.
 fn duration(milliseconds: u64) -> String {
     let seconds = milliseconds / 1_000;
     match seconds {
-        0..60 => format!("{seconds}.{} s", milliseconds % 1_000 / 100),
+        0 => format!("{milliseconds} ms"),
+        1..60 => format!("{seconds}.{} s", milliseconds % 1_000 / 100),
         60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
     }
@@ -280,7 +284,7 @@ mod tests {
 
     #[test]
     fn durations_read_as_people_say_them() {
-        assert_eq!(duration(449), "0.4 s");
+        assert_eq!(duration(449), "449 ms");
         assert_eq!(duration(12_345), "12.3 s");
         assert_eq!(duration(125_000), "2 min 5 s");
         assert_eq!(duration(3_725_000), "1 h 2 min");

@@ -17,7 +17,7 @@ const KEPT: usize = 10;
 
 /// The memory of one repository.
 #[derive(Debug)]
-pub(super) struct Past {
+pub(crate) struct Past {
     folder: PathBuf,
     memory: Memory,
 }
@@ -33,27 +33,27 @@ struct Memory {
 impl Past {
     /// Finds what is remembered of the repository at `root`. What cannot be read is forgotten: it
     /// serves people, nothing depends on it.
-    pub(super) fn of(data: &Path, root: &Path) -> Self {
+    pub(crate) fn of(data: &Path, root: &Path) -> Self {
         let name = blake3::hash(root.as_os_str().as_encoded_bytes()).to_hex();
         let folder = data.join("runs").join(&name[..16]);
         let text = std::fs::read(folder.join("past.json")).unwrap_or_default();
         Self { folder, memory: serde_json::from_slice(&text).unwrap_or_default() }
     }
 
-    pub(super) fn milliseconds(&self, workflow: &str, job: &str) -> Option<u64> {
+    pub(crate) fn milliseconds(&self, workflow: &str, job: &str) -> Option<u64> {
         self.memory.durations.get(&key(workflow, job)).copied()
     }
 
-    pub(super) fn note_duration(&mut self, workflow: &str, job: &str, milliseconds: u64) {
+    pub(crate) fn note_duration(&mut self, workflow: &str, job: &str, milliseconds: u64) {
         self.memory.durations.insert(key(workflow, job), milliseconds);
     }
 
     /// The last run of each workflow, the newest first.
-    pub(super) fn last_runs(&self) -> impl Iterator<Item = Result<Run, Error>> {
+    pub(crate) fn last_runs(&self) -> impl Iterator<Item = Result<Run, Error>> {
         self.memory.runs.iter().rev().map(|run| self.run(*run))
     }
 
-    pub(super) fn run(&self, run: RunId) -> Result<Run, Error> {
+    pub(crate) fn run(&self, run: RunId) -> Result<Run, Error> {
         let path = self.file_of(run);
         let text = std::fs::read_to_string(&path)
             .map_err(|error| Error::io(format!("cannot read {}", path.display()), &error))?;
@@ -64,7 +64,7 @@ impl Past {
 
     /// Keeps runs for later; the oldest make room. The runs that went are given back, so that
     /// their jobs' folders can go too.
-    pub(super) fn keep(&mut self, runs: &[Run]) -> Result<Vec<Run>, Error> {
+    pub(crate) fn keep(&mut self, runs: &[Run]) -> Result<Vec<Run>, Error> {
         let failed = |error: std::io::Error| {
             Error::io(format!("cannot keep the run in {}", self.folder.display()), &error)
         };

@@ -9,31 +9,31 @@ use crate::exit::Exit;
 
 /// A working tree at one moment.
 #[derive(Debug, Clone, Default)]
-pub(super) struct WorkingTree {
-    pub(super) root: PathBuf,
+pub(crate) struct WorkingTree {
+    pub(crate) root: PathBuf,
     /// `None` in a repository without a commit, and in a folder that git does not know.
-    pub(super) head: Option<Head>,
-    pub(super) branch: Option<String>,
+    pub(crate) head: Option<Head>,
+    pub(crate) branch: Option<String>,
     /// What the branch was last known to be at the other end: `origin/main`.
-    pub(super) upstream: Option<String>,
+    pub(crate) upstream: Option<String>,
     /// Files that differ from the commit, or that git does not know yet.
-    pub(super) uncommitted: Vec<String>,
-    pub(super) remote: Option<String>,
-    pub(super) user: Option<String>,
+    pub(crate) uncommitted: Vec<String>,
+    pub(crate) remote: Option<String>,
+    pub(crate) user: Option<String>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Head {
-    pub(super) commit: String,
-    pub(super) message: String,
-    pub(super) author: String,
-    pub(super) email: String,
-    pub(super) time: String,
+pub(crate) struct Head {
+    pub(crate) commit: String,
+    pub(crate) message: String,
+    pub(crate) author: String,
+    pub(crate) email: String,
+    pub(crate) time: String,
 }
 
 impl WorkingTree {
     /// The tree that a folder is in; a folder that git does not know is a tree by itself.
-    pub(super) fn around(folder: &Path) -> Result<Self, Error> {
+    pub(crate) fn around(folder: &Path) -> Result<Self, Error> {
         let folder = folder
             .canonicalize()
             .map_err(|error| Error::io(format!("cannot open {}", folder.display()), &error))?;
@@ -50,7 +50,7 @@ impl WorkingTree {
 
     /// The files that a push would bring, and those that are not committed; `None` when nobody
     /// knows what the other end has.
-    pub(super) fn changed_files(&self) -> Result<Option<Vec<String>>, Error> {
+    pub(crate) fn changed_files(&self) -> Result<Option<Vec<String>>, Error> {
         let Some(upstream) = &self.upstream else { return Ok(None) };
         let range = format!("{upstream}...HEAD");
         let Some(listed) = text(&self.root, ["diff", "--name-only", "-z", &range])? else {

@@ -1,0 +1,233 @@
+//! `highroad logs`: what the jobs of a run wrote.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use jobs::log::{Item, Line, LogError, LogReader, Search};
+use model::id::{JobId, RunId};
+use model::pipeline::{Conclusion, JobReport, Progress, Run};
+use serde_json::json;
+
+use super::Example;
+use crate::command_line::Global;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::local::git::WorkingTree;
+use crate::local::line;
+use crate::local::past::Past;
+use crate::sign::Sign;
+use crate::terminal::Terminal;
+
+/// Show or search what the jobs of a run wrote
+///
+/// Without a job, the jobs of this repository's last run on this machine; with one, its log, step by
+/// step. A search goes through all the jobs of the run, or through the one that is named.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Logs {
+    /// The job, as the run shows it: 'test (20)'
+    #[arg(value_name = "JOB")]
+    job: Option<String>,
+
+    /// Another run than the last one
+    #[arg(long, value_name = "RUN")]
+    run: Option<RunId>,
+
+    /// Only the lines with this text
+    #[arg(short = 's', long, value_name = "TEXT")]
+    search: Option<String>,
+
+    /// Let the search take upper and lower case as the same
+    #[arg(short, long, requires = "search")]
+    ignore_case: bool,
+
+    /// Only the last lines of each step
+    #[arg(short = 'n', long, value_name = "N")]
+    lines: Option<u64>,
+
+    /// With the time of each line
+    #[arg(short, long)]
+    times: bool,
+
+    /// The repository
+    #[arg(short = 'C', long = "directory", value_name = "DIR", default_value = ".")]
+    #[arg(hide_default_value = true, value_hint = clap::ValueHint::DirPath)]
+    directory: PathBuf,
+}
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example { line: "highroad logs", does: "the jobs of the last run" },
+    Example { line: "highroad logs 'test (20)' -n 50", does: "the end of each step of one job" },
+    Example { line: "highroad logs --search 'connection refused' -i", does: "in all jobs" },
+];
+
+impl Logs {
+    pub(super) fn run(self, global: &Global, terminal: &mut Terminal) -> Result<Exit, Error> {
+        let data = global.data()?;
+        let tree = WorkingTree::around(&self.directory)?;
+        let past = Past::of(&data, &tree.root);
+        let run = match self.run {
+            Some(run) => past.run(run)?,
+            None => past.last_runs().next().unwrap_or_else(|| Err(nothing_yet()))?,
+        };
+        let jobs = Jobs::of(&run, &data.join("jobs"));
+        match (&self.search, &self.job) {
+            (Some(text), job) => self.find(text, &jobs.named(job.as_deref())?, terminal),
+            (None, Some(job)) => self.show(&jobs.named(Some(job))?, terminal),
+            (None, None) => jobs.list(terminal),
+        }
+    }
+
+    fn find(&self, text: &str, jobs: &[Job], terminal: &mut Terminal) -> Result<Exit, Error> {
+        let search = Search { text: text.to_owned(), ignore_case: self.ignore_case, step: None };
+        let mut found = false;
+        for job in jobs {
+            let mut reader = job.reader()?;
+            let mut outcome = Ok(());
+            let searched = reader.search(&search, &mut |line| {
+                found = true;
+                outcome = self.print(job, &line, terminal);
+                if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            searched.map_err(|error| unreadable(&job.folder, &error))?;
+            outcome?;
+        }
+        Ok(if found { Exit::Success } else { Exit::Findings })
+    }
+
+    fn show(&self, jobs: &[Job], terminal: &mut Terminal) -> Result<Exit, Error> {
+        for job in jobs {
+            let mut reader = job.reader()?;
+            for step in reader.steps() {
+                if !terminal.json() {
+                    let heading = terminal.paint().heading(&job.step_name(step.step));
+                    terminal.print(&format!("{heading}\n"))?;
+                }
+                let mut outcome = Ok(());
+                let mut visit = |item: Item<'_>| {
+                    outcome = match item {
+                        Item::Line(line) => self.print(job, &line, terminal),
+                        Item::Gap(gap) => terminal
+                            .print(&format!("({} lines were not kept: {})\n", gap.lines, gap.why)),
+                    };
+                    if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                };
+                let read = match self.lines {
+                    Some(lines) => reader.tail(step.step, lines, &mut visit),
+                    None => reader.read(step.step, 0..u64::MAX, &mut visit),
+                };
+                read.map_err(|error| unreadable(&job.folder, &error))?;
+                outcome?;
+            }
+        }
+        Ok(Exit::Success)
+    }
+
+    fn print(&self, job: &Job, line: &Line<'_>, terminal: &mut Terminal) -> Result<(), Error> {
+        let text = String::from_utf8_lossy(line.text);
+        if terminal.json() {
+            return terminal.print_json(&json!({
+                "job": job.name,
+                "step": line.step,
+                "line": line.number + 1,
+                "at": line.at,
+                "text": text,
+            }));
+        }
+        let paint = terminal.paint();
+        let Some(shown) = line::shown(&text, paint) else { return Ok(()) };
+        let mut before = String::new();
+        if self.search.is_some() {
+            let place = format!("{}: {}:{}  ", job.name, job.step_name(line.step), line.number + 1);
+            before.push_str(&paint.faint(&place));
+        }
+        if self.times {
+            before.push_str(&paint.faint(&format!("{:.3}  ", line.at)));
+        }
+        terminal.print(&format!("{before}{shown}\n"))
+    }
+}
+
+/// The jobs of a run that were executed.
+struct Jobs(Vec<Job>);
+
+struct Job {
+    name: String,
+    conclusion: Conclusion,
+    folder: PathBuf,
+    report: Option<JobReport>,
+}
+
+impl Jobs {
+    fn of(run: &Run, folder: &Path) -> Self {
+        let executed = run.jobs.iter().filter_map(|job| match &job.progress {
+            Progress::Over(result) => Some((job.name.clone(), result.conclusion, result.job?)),
+            _ => None,
+        });
+        let job = |(name, conclusion, id): (String, Conclusion, JobId)| {
+            let folder = folder.join(id.to_string());
+            let report = std::fs::read(folder.join("report.json")).ok();
+            let report = report.and_then(|text| serde_json::from_slice(&text).ok());
+            Job { name, conclusion, folder, report }
+        };
+        Self(executed.map(job).collect())
+    }
+
+    fn named(self, name: Option<&str>) -> Result<Vec<Job>, Error> {
+        let Some(name) = name else { return Ok(self.0) };
+        let names: Vec<_> = self.0.iter().map(|job| format!("'{}'", job.name)).collect();
+        let jobs: Vec<_> = self.0.into_iter().filter(|job| job.name == name).collect();
+        if jobs.is_empty() {
+            let error = Error::new(Exit::NotFound, format!("the run executed no job '{name}'"));
+            return Err(error.hint(format!("it executed {}", names.join(", "))));
+        }
+        Ok(jobs)
+    }
+
+    fn list(&self, terminal: &mut Terminal) -> Result<Exit, Error> {
+        let paint = terminal.paint();
+        let width = self.0.iter().map(|job| job.name.chars().count()).max().unwrap_or_default();
+        for job in &self.0 {
+            if terminal.json() {
+                let (name, conclusion) = (&job.name, job.conclusion);
+                terminal.print_json(&json!({
+                    "job": name, "conclusion": conclusion, "report": job.report,
+                }))?;
+                continue;
+            }
+            let sign = match job.conclusion {
+                Conclusion::Success => Sign::Well,
+                Conclusion::Failure => Sign::Stopped,
+                Conclusion::Cancelled => Sign::Waiting,
+                Conclusion::Skipped => Sign::Unknown,
+            };
+            let steps = job.report.iter().flat_map(|report| &report.steps).count();
+            let pad = " ".repeat(width.saturating_sub(job.name.chars().count()));
+            let steps = paint.faint(&format!("{steps} steps, {}", job.conclusion));
+            let sign = paint.sign(sign, sign.shape());
+            terminal.print(&format!("{sign} {}{pad}  {steps}\n", job.name))?;
+        }
+        Ok(Exit::Success)
+    }
+}
+
+impl Job {
+    fn reader(&self) -> Result<LogReader, Error> {
+        LogReader::open(&self.folder.join("log")).map_err(|error| unreadable(&self.folder, &error))
+    }
+
+    fn step_name(&self, step: u32) -> String {
+        let steps = self.report.as_ref().map(|report| report.steps.as_slice()).unwrap_or_default();
+        let known = steps.get(step as usize).map(|step| step.name.clone());
+        known.unwrap_or_else(|| format!("step {}", step + 1))
+    }
+}
+
+fn unreadable(folder: &Path, error: &LogError) -> Error {
+    Error::new(Exit::Io, format!("cannot read the log in {}", folder.display()))
+        .caused_by(error.to_string())
+}
+
+fn nothing_yet() -> Error {
+    Error::new(Exit::NotFound, "nothing was run in this repository yet")
+        .hint("run it once: highroad run")
+}
