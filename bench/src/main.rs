@@ -9,6 +9,7 @@ use sim::speed::{self, Speed};
 
 mod commits;
 mod journal;
+mod pipelines;
 mod startup;
 
 fn main() -> ExitCode {
@@ -23,9 +24,10 @@ fn main() -> ExitCode {
             simulate();
             Ok(())
         }
+        [binary, "pipelines"] => pipelines::measure(Path::new(binary)),
         [binary, "startup"] => startup::measure(Path::new(binary)),
         _ => {
-            eprintln!("usage: bench/run [commits|journal|sim|startup]");
+            eprintln!("usage: bench/run [commits|journal|pipelines|sim|startup]");
             return ExitCode::from(2);
         }
     };
@@ -42,6 +44,7 @@ type Done = Result<(), Box<dyn std::error::Error>>;
 
 fn all(binary: &Path) -> Done {
     startup::measure(binary)?;
+    pipelines::measure(binary)?;
     simulate();
     commits::measure()?;
     journal::measure(binary)

@@ -22,32 +22,32 @@ const ROUNDS: usize = 7;
 pub(crate) fn measure(binary: &Path) -> Done {
     println!("pipelines (median of {ROUNDS}; whole processes, their start included)");
     let lab = Lab::new(binary)?;
-    lab.row("one trivial step, cold", &workflow(&job("one", &[], &["true"])), "under 0.060", &[
-        ("bash", "true"),
-        ("make", "one:\n\t@true\n"),
-        ("ninja", "rule r\n command = true\nbuild one: r\n"),
-    ])?;
+    lab.row(
+        "one trivial step, cold",
+        &workflow(&job("one", &[], &["true"])),
+        "under 0.060",
+        &[
+            ("bash", "true"),
+            ("make", "one:\n\t@true\n"),
+            ("ninja", "rule r\n command = true\nbuild one: r\n"),
+        ],
+    )?;
     steps(&lab)?;
-    let jobs: String = (0..100).map(|n| job(&format!("j{n}"), &[], &["true"])).collect();
-    let make: String = (0..100).map(|n| format!("j{n}:\n\t@bash -ec true\n")).collect();
-    let all: Vec<_> = (0..100).map(|n| format!("j{n}")).collect();
-    let make = format!("all: {}\n{make}", all.join(" "));
-    let ninja: String = (0..100).map(|n| format!("build j{n}: r\n")).collect();
+    let jobs = each(100, |n| job(&format!("j{n}"), &[], &["true"]));
+    let make = each(100, |n| format!("j{n}:\n\t@bash -ec true\n"));
+    let make = format!("all: {}\n{make}", each(100, |n| format!("j{n} ")));
+    let ninja = each(100, |n| format!("build j{n}: r\n"));
     let ninja = format!("rule r\n command = bash -ec true\n{ninja}");
     let peers = [("make", make.as_str()), ("ninja", ninja.as_str())];
     lab.row("100 jobs of one step", &workflow(&jobs), "under 1.0", &peers)?;
-    let chain: String = (0..20)
-        .map(|n| match n {
-            0 => job("j0", &[], &["true"]),
-            _ => job(&format!("j{n}"), &[&format!("j{}", n - 1)], &["true"]),
-        })
-        .collect();
-    let make: String = (0..20)
-        .map(|n| match n {
-            0 => "j0:\n\t@bash -ec true\n".to_owned(),
-            _ => format!("j{n}: j{}\n\t@bash -ec true\n", n - 1),
-        })
-        .collect();
+    let chain = each(20, |n| match n {
+        0 => job("j0", &[], &["true"]),
+        _ => job(&format!("j{n}"), &[&format!("j{}", n - 1)], &["true"]),
+    });
+    let make = each(20, |n| match n {
+        0 => "j0:\n\t@bash -ec true\n".to_owned(),
+        _ => format!("j{n}: j{}\n\t@bash -ec true\n", n - 1),
+    });
     let make = format!("all: j19\n{make}");
     lab.row("a chain of 20 jobs", &workflow(&chain), "under 0.3", &[("make", make.as_str())])?;
     cached(&lab)?;
@@ -173,7 +173,9 @@ fn steps(lab: &Lab) -> Done {
     }
     let (own, bare) = ((many - one) * 10.0, median(bare) * 10.0);
     let over = own - bare;
-    println!("  {own:>8.2} ms a step of 100 in one job, {bare:.2} in the bare shell: {over:.2} over (wanted: 3)");
+    println!(
+        "  {own:>8.2} ms a step of 100 in one job, {bare:.2} in the bare shell: {over:.2} over (wanted: 3)"
+    );
     Ok(())
 }
 
@@ -184,7 +186,10 @@ fn cached(lab: &Lab) -> Done {
     for n in 0..100 {
         writeln!(steps, "      - uses: actions/cache@v4")?;
         writeln!(steps, "        id: c{n}")?;
-        writeln!(steps, "        with: {{ path: out{n}, key: \"k{n}-${{{{ hashFiles('input') }}}}\" }}")?;
+        writeln!(
+            steps,
+            "        with: {{ path: out{n}, key: \"k{n}-${{{{ hashFiles('input') }}}}\" }}"
+        )?;
         writeln!(steps, "      - if: steps.c{n}.outputs.cache-hit != 'true'")?;
         writeln!(steps, "        run: cp input out{n}")?;
     }
@@ -222,7 +227,7 @@ fn lines(lab: &Lab) -> Done {
         let mut most = 0;
         while !watching.load(Ordering::Relaxed) {
             most = most.max(largest());
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::park_timeout(std::time::Duration::from_millis(20));
         }
         most
     });
@@ -230,8 +235,14 @@ fn lines(lab: &Lab) -> Done {
     done.store(true, Ordering::Relaxed);
     let most = watch.join().map_err(|_| "the watch on memory ended")?;
     let bare = median(bare);
-    println!("  {own:>8.3} s  a million lines, 105 MB; `cat > file` takes {bare:.3} (wanted: at most {:.3})", bare * 1.5 + 1.0);
-    println!("  {:>8.1} MB  of memory at most for that, in one process (wanted: under 60)", f64::from(most) / 1024.0);
+    println!(
+        "  {own:>8.3} s  a million lines, 105 MB; `cat > file` takes {bare:.3} (wanted: at most {:.3})",
+        bare * 1.5 + 1.0
+    );
+    println!(
+        "  {:>8.1} MB  of memory at most for that, in one process (wanted: under 60)",
+        f64::from(most) / 1024.0
+    );
     Ok(())
 }
 
@@ -249,30 +260,29 @@ fn largest() -> u32 {
 
 /// From the bytes of a file to the first orders.
 fn planning() {
-    let mut jobs = String::new();
-    for n in 0..20 {
-        jobs.push_str(&job(&format!("j{n}"), &[], &["cargo build", "cargo test"]));
-    }
-    let axis: Vec<_> = (0..16).map(|n| n.to_string()).collect();
-    let axis = axis.join(", ");
-    jobs.push_str(&format!(
-        "  cells:\n    runs-on: ubuntu-latest\n    strategy: {{ matrix: {{ a: [{axis}], b: [{axis}] }} }}\n    steps: [{{ run: 'echo ${{{{ matrix.a }}}}' }}]\n"
-    ));
-    let text = workflow(&jobs);
+    let jobs = each(20, |n| job(&format!("j{n}"), &[], &["cargo build", "cargo test"]));
+    let axis = each(16, |n| format!("{n}, "));
+    let cells = format!(
+        "  cells:\n    runs-on: ubuntu-latest\n    strategy: {{ matrix: {{ a: [{axis}], b: [{axis}] }} }}\n\
+         \u{20}   steps: [{{ run: 'echo ${{{{ matrix.a }}}}' }}]\n"
+    );
+    let text = workflow(&(jobs + &cells));
     let mut times = Vec::new();
     let mut orders = 0;
     for _ in 0..20 {
         let (count, took) = seconds(|| {
-            let reading = syntax::read("bench.yml", text.as_bytes(), None, &Default::default());
-            let read = reading.workflow.expect("the workflow is right");
+            let reading =
+                syntax::read("bench.yml", text.as_bytes(), None, &syntax::Options::default());
+            let sheet = sheet::sheet(&reading).expect("the workflow is right");
             let now = SystemClock.now();
             let service = "bench".parse().expect("it is a name");
             let id = RunId::new(now, [0; 10]);
-            let run = Run::new(id, service, Request::default(), sheet::of(&read), now);
+            let run = Run::new(id, service, Request::default(), sheet, now);
             let decision = Pipeline::step(&run, Input::Started, now);
             decision.intents.iter().filter(|intent| matches!(intent, Intent::Work(_))).count()
         });
-        (orders, times) = (count, { times.push(took); times });
+        orders = count;
+        times.push(took);
     }
     println!(
         "  {:>8.2} ms to read and plan a workflow of {orders} jobs, 256 of them cells (wanted: under 10)",
@@ -285,9 +295,12 @@ fn workflow(jobs: &str) -> String {
 }
 
 fn job(key: &str, needs: &[&str], steps: &[&str]) -> String {
-    let mut text = format!("  {key}:\n    runs-on: ubuntu-latest\n    needs: [{}]\n    steps:\n", needs.join(", "));
-    for step in steps {
-        text.push_str(&format!("      - run: {step}\n"));
-    }
-    text
+    let needs = needs.join(", ");
+    let steps: Vec<_> = steps.iter().map(|step| format!("      - run: {step}\n")).collect();
+    let steps = steps.concat();
+    format!("  {key}:\n    runs-on: ubuntu-latest\n    needs: [{needs}]\n    steps:\n{steps}")
+}
+
+fn each(count: usize, text: impl Fn(usize) -> String) -> String {
+    (0..count).map(text).collect::<Vec<_>>().concat()
 }

@@ -3,6 +3,8 @@
 //! A new command is a file with its arguments, its examples and its `run`; a variant and an arm
 //! here; and a row in the group where a reader would look for it.
 
+mod artifact;
+mod cache;
 mod check;
 mod completions;
 mod help;
@@ -25,6 +27,8 @@ pub(crate) enum Command {
     Check(check::Check),
     Run(Box<run::Run>),
     Logs(Box<logs::Logs>),
+    Cache(cache::Cache),
+    Artifact(artifact::Artifact),
     Journal(Box<journal::Journal>),
     Secret(secret::Secret),
     Schema(schema::Schema),
@@ -40,6 +44,8 @@ impl Command {
             Self::Check(check) => check.run(terminal),
             Self::Run(run) => run.run(global, terminal),
             Self::Logs(logs) => logs.run(global, terminal),
+            Self::Cache(cache) => cache.run(global, terminal),
+            Self::Artifact(artifact) => artifact.run(global, terminal),
             Self::Journal(journal) => journal.run(global, terminal),
             Self::Secret(secret) => secret.run(global, terminal),
             Self::Schema(schema) => schema.run(terminal),
@@ -85,7 +91,12 @@ pub(crate) const GROUPS: &[Group] = &[
     },
     Group {
         title: "Run workflows",
-        commands: &[Entry::new("run", run::EXAMPLES), Entry::new("logs", logs::EXAMPLES)],
+        commands: &[
+            Entry::new("run", run::EXAMPLES),
+            Entry::new("logs", logs::EXAMPLES),
+            cache::ENTRY,
+            artifact::ENTRY,
+        ],
     },
     Group { title: "Keep secrets", commands: &[secret::ENTRY] },
     Group { title: "See what happened", commands: &[journal::ENTRY] },

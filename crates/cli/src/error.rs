@@ -2,6 +2,7 @@
 
 use std::io;
 
+use ports::depot::{DepotError, DepotErrorKind};
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -14,6 +15,18 @@ pub(crate) struct Error {
     message: String,
     causes: Vec<String>,
     hint: Option<String>,
+}
+
+impl From<DepotError> for Error {
+    fn from(error: DepotError) -> Self {
+        let exit = match error.kind {
+            DepotErrorKind::Invalid => Exit::Usage,
+            _ => Exit::Store,
+        };
+        let cause = error.source.as_ref().map(ToString::to_string);
+        let told = Self::new(exit, error.what);
+        cause.into_iter().fold(told, Self::caused_by)
+    }
 }
 
 impl Error {

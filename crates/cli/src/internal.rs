@@ -50,7 +50,7 @@ fn work(folder: &Path) -> ExitCode {
         let cancel = CancelSignal::new();
         let told = cancel.clone();
         std::thread::spawn(move || listen(input, &told));
-        execute(&errand.order, &bench, &cancel, &mut tell);
+        execute(&errand.order, &bench, &cancel, &mut |event| tell(&event));
         Ok(())
     });
     match worked {
@@ -72,8 +72,8 @@ fn listen(input: impl std::io::BufRead, cancel: &CancelSignal) {
     cancel.cancel();
 }
 
-fn tell(event: Event) {
-    let mut line = serde_json::to_vec(&event).expect("events are plain data");
+fn tell(event: &Event) {
+    let mut line = serde_json::to_vec(event).expect("events are plain data");
     line.push(b'\n');
     // A runner that does not listen any more is noticed by the end of our input.
     let _ = std::io::stdout().lock().write_all(&line);

@@ -1,5 +1,6 @@
 //! The `highroad` command: reads the command line, runs one command, ends with a documented code.
 
+mod amount;
 mod briefing;
 mod bug;
 mod command;

@@ -92,7 +92,8 @@ impl Checked {
     }
 
     fn read_workflow(&mut self, files: &WorkflowFiles, path: String) -> Result<(), Error> {
-        let reading = syntax::read(&path, &files.bytes(&path)?, Some(files), &Default::default());
+        let options = syntax::Options::default();
+        let reading = syntax::read(&path, &files.bytes(&path)?, Some(files), &options);
         let findings = reading.findings().into_iter();
         self.findings.extend(findings.map(|(source, finding)| (source.clone(), finding)));
         if let Some(workflow) = &reading.workflow {
@@ -100,7 +101,7 @@ impl Checked {
                 manifest.environments().iter().map(ToString::to_string).collect::<Vec<_>>()
             });
             let options =
-                lint::Options { environments: environments.as_deref(), ..Default::default() };
+                lint::Options { environments: environments.as_deref(), ..lint::Options::default() };
             let findings = lint::lint(workflow, &options, Some(files)).into_iter();
             self.findings.extend(findings.map(|finding| (workflow.source.clone(), finding)));
         }

@@ -32,12 +32,13 @@ use selection::Selection;
 ///
 /// Ends with 1 if a run does not succeed.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Run {
-    /// What happens: push, pull_request, workflow_dispatch …
+    #[arg(help = "What happens: push, pull_request, workflow_dispatch …")]
     #[arg(value_name = "EVENT", default_value = "push", hide_default_value = true)]
     event: String,
 
-    /// Only this workflow, or those in this folder; workflow_dispatch needs no more
+    /// Only this workflow, or those in this folder
     #[arg(short = 'W', long = "workflows", value_name = "FILE|DIR")]
     #[arg(value_hint = clap::ValueHint::AnyPath)]
     workflows: Option<PathBuf>,
@@ -63,8 +64,8 @@ pub(crate) struct Run {
     #[arg(long = "env", value_name = "KEY=VALUE", value_parser = pair)]
     env: Vec<(String, String)>,
 
-    /// An input of workflow_dispatch
     #[arg(long = "input", value_name = "KEY=VALUE", value_parser = pair)]
+    #[arg(help = "An input of workflow_dispatch")]
     inputs: Vec<(String, String)>,
 
     /// Only the cells of matrices with this value; several for one key are a choice
@@ -88,8 +89,9 @@ pub(crate) struct Run {
     #[arg(long = "label", value_name = "LABEL")]
     labels: Vec<String>,
 
-    /// Where actions come from: a git URL with {owner} and {repo} in it (or HIGHROAD_ACTIONS)
     #[arg(long = "actions", value_name = "URL")]
+    #[arg(help = "Where actions come from: a git URL with {owner} and {repo} in it (or \
+                  HIGHROAD_ACTIONS)")]
     actions: Option<String>,
 
     /// Once more, the last run's jobs: those that failed, all, or one by its name

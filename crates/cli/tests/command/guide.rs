@@ -32,7 +32,9 @@ fn try_page(page: &Path) -> usize {
                 let name = block.text.lines().next().and_then(|line| line.strip_prefix("# "));
                 let name =
                     name.unwrap_or_else(|| panic!("{}: a file without its name", page.display()));
-                fs::write(folder.path().join(name), block.text).unwrap();
+                let path = folder.path().join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, block.text).unwrap();
             }
             "console" => {
                 for example in examples(block.text) {

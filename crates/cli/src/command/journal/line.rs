@@ -134,8 +134,7 @@ fn sign(what: &What) -> Option<Sign> {
         },
         What::RolloutEnded(RolloutEnded { verdict: Verdict::Promoted, .. })
         | What::DriftMended(_) => Sign::Well,
-        What::RolloutEnded(_) | What::RolloutRetreating(_) => Sign::Stopped,
-        What::RunRejected(_) => Sign::Stopped,
+        What::RolloutEnded(_) | What::RolloutRetreating(_) | What::RunRejected(_) => Sign::Stopped,
         What::RolloutPaused(_)
         | What::RunHeld(_)
         | What::RunCancelling(_)

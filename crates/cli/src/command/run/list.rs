@@ -29,21 +29,17 @@ fn page(candidate: &Candidate, paint: Paint, width: usize) -> String {
     } else {
         format!("{}  {}", paint.heading(name), paint.faint(path))
     };
-    let mut text = format!("{} {title}\n", paint.sign(sign, sign.shape()));
-    text.push_str(&format!("  on {}\n", on.join(", ")));
+    let mut lines = vec![format!("{} {title}", paint.sign(sign, sign.shape()))];
+    lines.push(format!("  on {}", on.join(", ")));
     if let Some(why_not) = why_not {
-        text.push_str(&format!("  {}\n", paint.caution(&format!("does not run: {why_not}"))));
+        lines.push(format!("  {}", paint.caution(&format!("does not run: {why_not}"))));
     }
     if let Some(sheet) = sheet {
-        text.push_str(&format!("  {}\n", graph(sheet)));
+        lines.push(format!("  {}", graph(sheet)));
         let rows: Vec<_> = sheet.jobs.iter().map(|job| row(sheet, job)).collect();
-        for row in help::rows(&rows, width, paint) {
-            text.push_str(&row);
-            text.push('\n');
-        }
+        lines.extend(help::rows(&rows, width, paint));
     }
-    text.push('\n');
-    text
+    lines.join("\n") + "\n\n"
 }
 
 /// `lint, test ─▶ build ─▶ deploy`: what stands together may run at the same time.

@@ -60,7 +60,12 @@ impl Selection {
         let made = occasion::of(tree, &event)?;
         let mut selection = Self::default();
         for path in paths {
-            let reading = syntax::read(&path, &files.bytes(&path)?, Some(&files), &options());
+            let reading = syntax::read(
+                &path,
+                &files.bytes(&path)?,
+                Some(&files),
+                &syntax::Options::default(),
+            );
             let findings = reading.findings().into_iter();
             let findings: Vec<_> =
                 findings.map(|(source, finding)| (source.clone(), finding)).collect();
@@ -215,10 +220,6 @@ impl Candidate {
         }
         self.sheet = Some(sheet);
     }
-}
-
-fn options() -> syntax::Options {
-    syntax::Options::default()
 }
 
 /// The `inputs` context of a workflow that is started by hand.

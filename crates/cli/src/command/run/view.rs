@@ -163,13 +163,11 @@ impl<'a> View<'a> {
         if ended.again {
             words.push_str("; it is begun again");
         }
-        if let Some(took) = took {
-            if ended.conclusion == Conclusion::Success {
-                if let Some(usual) = self.past.milliseconds(&workflow, &ended.name) {
-                    words = format!("last time {}", duration(usual));
-                }
-                self.past.note_duration(&workflow, &ended.name, took);
+        if let (Some(took), Conclusion::Success) = (took, ended.conclusion) {
+            if let Some(usual) = self.past.milliseconds(&workflow, &ended.name) {
+                words = format!("last time {}", duration(usual));
             }
+            self.past.note_duration(&workflow, &ended.name, took);
         }
         let sign = match ended.conclusion {
             Conclusion::Success => Sign::Well,
@@ -191,17 +189,14 @@ impl<'a> View<'a> {
     fn failing_step(&mut self, job: JobId, step: u32) -> Result<(), Error> {
         let tail = Tail::of(&self.host.folder_of(job), step, TAIL)?;
         let paint = self.terminal.paint();
-        let mut text = String::new();
+        let mut lines = Vec::new();
         if tail.left_out > 0 {
             let words = format!("{} lines before", tail.left_out);
-            text.push_str(&format!("  {}\n", paint.faint(&words)));
+            lines.push(format!("  {}\n", paint.faint(&words)));
         }
-        for line in &tail.lines {
-            if let Some(line) = line::shown(line, paint) {
-                text.push_str(&format!("  {} {line}\n", paint.faint("│")));
-            }
-        }
-        self.terminal.print(&text)
+        let shown = tail.lines.iter().filter_map(|line| line::shown(line, paint));
+        lines.extend(shown.map(|line| format!("  {} {line}\n", paint.faint("│"))));
+        self.terminal.print(&lines.concat())
     }
 
     fn run_ended(
