@@ -44,9 +44,9 @@ fn work(folder: &Path) -> ExitCode {
     let errand = errand
         .and_then(|_| serde_json::from_slice::<Errand>(&line).map_err(|error| error.to_string()));
     let worked = errand.and_then(|errand| {
-        let briefing = serde_json::from_value(errand.briefing.clone());
+        let briefing = serde_json::from_value::<Briefing>(errand.briefing.clone());
         let briefing = briefing.map_err(|error| error.to_string())?;
-        let bench = bench(folder, &errand, briefing)?;
+        let bench = bench(folder, &errand, &briefing)?;
         let cancel = CancelSignal::new();
         let told = cancel.clone();
         std::thread::spawn(move || listen(input, &told));
@@ -79,8 +79,8 @@ fn tell(event: &Event) {
     let _ = std::io::stdout().lock().write_all(&line);
 }
 
-fn bench(folder: &Path, errand: &Errand, briefing: Briefing) -> Result<Workbench, String> {
-    let Briefing { runner, data, tree, actions, secrets, env, earlier, .. } = &briefing;
+fn bench(folder: &Path, errand: &Errand, briefing: &Briefing) -> Result<Workbench, String> {
+    let Briefing { runner, data, tree, actions, secrets, env, earlier, .. } = briefing;
     let own = Folders::within(folder);
     let folders = match earlier {
         Some(earlier) => Folders::taken_up(folder, &Folders::within(earlier)),

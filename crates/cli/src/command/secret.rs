@@ -11,7 +11,7 @@ mod whose;
 use std::sync::Arc;
 
 use model::id::CommandId;
-use model::vault::{SecretName, VaultPath};
+use model::vault::{SecretName, SecretNameError, VaultPath};
 use ports::clock::Clock as _;
 use ports::entropy::Entropy;
 use ports::store::{StoreError, StoreErrorKind};
@@ -26,6 +26,7 @@ use crate::error::{Error, plain};
 use crate::exit::Exit;
 use crate::terminal::Terminal;
 use crate::{root_keys, wire};
+use whose::Whose;
 
 /// Keep values that only jobs and services get to see
 ///
@@ -37,6 +38,7 @@ use crate::{root_keys, wire};
 /// root.key in the data folder, which is made when it is first needed. Without the root key the
 /// values are lost: keep a copy of it elsewhere.
 #[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = false)]
 pub(crate) struct Secret {
     #[command(subcommand)]
     part: Part,
@@ -137,14 +139,15 @@ fn word() -> Word {
 }
 
 /// Reads a name. What is none is not repeated: it may be the value.
-fn named(vault: VaultPath, text: &str) -> Result<SecretPath, Error> {
+fn named(text: &str, whose: Whose, terminal: &mut Terminal) -> Result<SecretPath, Error> {
     if text.contains('=') {
         return Err(on_the_command_line());
     }
-    let name: SecretName = text.parse().map_err(|error| {
-        Error::new(Exit::Usage, format!("{error}")).hint("for example DATABASE_URL")
+    let name: Result<SecretName, SecretNameError> = text.parse();
+    let name = name.map_err(|error| {
+        Error::new(Exit::Usage, error.to_string()).hint("for example DATABASE_URL")
     })?;
-    Ok(SecretPath { vault, name })
+    Ok(SecretPath { vault: whose.path(terminal)?, name })
 }
 
 /// Why values are not taken as words.

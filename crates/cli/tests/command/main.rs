@@ -9,8 +9,10 @@ mod journal;
 mod journal_follow;
 mod journal_store;
 mod journal_verify;
+mod kept;
 mod output;
 mod run;
+mod secret;
 mod usage;
 
 use std::path::Path;

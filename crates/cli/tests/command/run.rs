@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::{Ran, Repository, command};
 
 /// A repository with one commit, a workflow, and a folder for data of its own.
-struct Pipeline {
-    repository: Repository,
+pub(crate) struct Pipeline {
+    pub(crate) repository: Repository,
 }
 
 impl Pipeline {
@@ -19,7 +19,7 @@ impl Pipeline {
         Self::with(&[(".github/workflows/ci.yml", workflow)])
     }
 
-    fn with(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
         let pipeline = Self { repository: Repository::with(files) };
         for words in ["init -q -b main", "add .", "commit -q -m begin"] {
             let git = Command::new("git")
@@ -32,13 +32,13 @@ impl Pipeline {
         pipeline
     }
 
-    fn command(&self, line: &str) -> Command {
+    pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = command(&self.repository.path, line);
         command.env("HIGHROAD_DATA", self.data());
         command
     }
 
-    fn run(&self, line: &str) -> Ran {
+    pub(crate) fn run(&self, line: &str) -> Ran {
         self.command(line).output().unwrap().into()
     }
 
@@ -46,7 +46,7 @@ impl Pipeline {
         self.repository.path.join(".git/highroad")
     }
 
-    fn write(&self, path: &str, text: &str) {
+    pub(crate) fn write(&self, path: &str, text: &str) {
         fs::write(self.repository.path.join(path), text).unwrap();
     }
 

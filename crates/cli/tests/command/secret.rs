@@ -243,12 +243,16 @@ fn the_service_is_the_one_of_the_manifest() {
         command.env("HIGHROAD_DATA", kept.data());
         piped(command, "value")
     };
-    let one = "service: shop\nowner: team\nrun: ./shop\nenvironments: {staging: {}, production: {}}\n";
+    let one =
+        "service: shop\nowner: team\nrun: ./shop\nenvironments: {staging: {}, production: {}}\n";
     let repository = Repository::with(&[("highroad.yaml", one)]);
     let ran = run(&repository, "secret set A");
     assert_eq!(ran.out, "A of shop is set, version 1\n", "{ran:?}");
     let ran = run(&repository, "secret set A --env production");
-    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("A of shop/production is set, version 1\n", ""));
+    assert_eq!(
+        (ran.out.as_str(), ran.err.as_str()),
+        ("A of shop/production is set, version 1\n", "")
+    );
     let ran = run(&repository, "secret set A --env prodction");
     assert_eq!(ran.code, Some(0), "a workflow may know it");
     assert_eq!(

@@ -48,7 +48,9 @@ impl List {
         } else if listed.is_empty() {
             terminal.note("there are no secrets");
         } else {
-            terminal.print(&text(&listed, terminal.width(), terminal.paint()))?;
+            // Lines that go to another program are not folded.
+            let width = terminal.columns().unwrap_or(usize::MAX);
+            terminal.print(&text(&listed, width, terminal.paint()))?;
         }
         Ok(Exit::Success)
     }

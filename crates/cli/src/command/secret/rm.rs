@@ -31,7 +31,7 @@ pub(super) const EXAMPLES: &[Example] = &[Example {
 
 impl Rm {
     pub(super) fn run(self, global: &Global, terminal: &mut Terminal) -> Result<Exit, Error> {
-        let secret = named(self.whose.path(terminal)?, &self.name)?;
+        let secret = named(&self.name, self.whose, terminal)?;
         wire::block_on(async {
             let open = Open::at(global, Intent::Change, terminal).await?;
             open.vault.remove(&secret, &word()).await.map_err(|failure| open.told(failure))

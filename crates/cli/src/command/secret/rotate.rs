@@ -28,6 +28,9 @@ use crate::wire;
 /// When it was interrupted, the same command goes on with it.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
+#[command(override_usage = "highroad secret rotate [OPTIONS] NAME\n\
+                            highroad secret rotate --vault-keys [OPTIONS]\n\
+                            highroad secret rotate --root-key [OPTIONS]")]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["name", "vault_keys", "root_key"]))]
 pub(super) struct Rotate {
     /// The secret that gets a new value
@@ -71,7 +74,7 @@ impl Rotate {
     }
 
     fn value(self, name: &str, global: &Global, terminal: &mut Terminal) -> Result<Exit, Error> {
-        let secret = named(self.whose.path(terminal)?, name)?;
+        let secret = named(name, self.whose, terminal)?;
         let value = value::read(self.from_file.as_deref(), secret.name.as_str())?;
         let version = wire::block_on(async {
             let open = Open::at(global, Intent::Change, terminal).await?;

@@ -46,8 +46,8 @@ pub(super) const EXAMPLES: &[Example] = &[
         does: "the content of a file, for every environment of shop",
     },
     Example {
-        line: "openssl rand -hex 32 | highroad secret set SESSION_KEY",
-        does: "a value that nobody has ever seen",
+        line: "highroad secret set SESSION_KEY --service shop < session.key",
+        does: "a value from another program, less the line break at its end",
     },
 ];
 
@@ -56,7 +56,7 @@ impl Set {
         if !self.words.is_empty() {
             return Err(on_the_command_line());
         }
-        let secret = named(self.whose.path(terminal)?, &self.name)?;
+        let secret = named(&self.name, self.whose, terminal)?;
         let value = value::read(self.from_file.as_deref(), secret.name.as_str())?;
         let version = wire::block_on(async {
             let open = Open::at(global, Intent::Add, terminal).await?;

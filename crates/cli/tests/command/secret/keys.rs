@@ -153,7 +153,11 @@ fn a_named_root_key_is_replaced_by_another() {
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("give it in HIGHROAD_NEW_ROOT_KEY"), "{}", ran.err);
     let next = ("HIGHROAD_NEW_ROOT_KEY", NEW);
-    let wrong = kept.with(&[("HIGHROAD_ROOT_KEY", NEW), ("HIGHROAD_NEW_PASSPHRASE", "correct horse")], "secret rotate --root-key", "");
+    let wrong = kept.with(
+        &[("HIGHROAD_ROOT_KEY", NEW), ("HIGHROAD_NEW_PASSPHRASE", "correct horse")],
+        "secret rotate --root-key",
+        "",
+    );
     assert_eq!(wrong.code, Some(4), "{wrong:?}");
     assert_eq!(kept.given_with("shop", key(KEY)), ["A=value"]);
     let ran = kept.with(&[present, next], "secret rotate --root-key --json", "");
@@ -177,8 +181,7 @@ fn replacing_the_root_key_survives_being_killed() {
     }
     for kill in 0..KILLS {
         let mut rotating = kept.0.command("secret rotate --root-key");
-        let mut child =
-            rotating.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = rotating.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // Wherever it is by then; that it is anywhere is proven commit by commit elsewhere.
         std::thread::park_timeout(std::time::Duration::from_millis(2 * kill));
         child.kill().unwrap();

@@ -34,7 +34,8 @@ impl Asking {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
-        let mut asking = Self { keys: keys.into(), screen, child: child.unwrap(), asked: String::new() };
+        let mut asking =
+            Self { keys: keys.into(), screen, child: child.unwrap(), asked: String::new() };
         let stderr = asking.child.stderr.as_mut().unwrap();
         let mut byte = [0];
         while !asking.asked.ends_with(": ") && stderr.read(&mut byte).unwrap() == 1 {
@@ -100,7 +101,8 @@ fn an_interruption_changes_nothing() {
 #[test]
 fn several_lines_are_not_taken_for_one() {
     let kept = Kept::new();
-    let ran = Asking::of(&kept, "secret set A --service shop").types("-----BEGIN\rMIIE\r-----END\r");
+    let ran =
+        Asking::of(&kept, "secret set A --service shop").types("-----BEGIN\rMIIE\r-----END\r");
     assert_eq!((ran.code, ran.out.as_str()), (Some(4), ""));
     assert!(ran.err.contains("error: the value has several lines\n"), "{}", ran.err);
     let ran = Asking::of(&kept, "secret set A --service shop").types("\r");
