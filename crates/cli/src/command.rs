@@ -115,6 +115,7 @@ pub(crate) const GROUPS: &[Group] = &[
 pub(crate) const EXAMPLES: &[Example] = &[
     Example { line: "highroad init", does: "look at this folder and write its highroad.yaml" },
     Example { line: "highroad check", does: "say what is wrong in it, if anything" },
+    Example { line: "highroad run", does: "execute the workflows that a push would start" },
     Example { line: "highroad journal --follow", does: "watch what happens" },
 ];
 
@@ -156,8 +157,18 @@ mod tests {
         for Example { line, .. } in all.chain(EXAMPLES) {
             // What the shell would keep for itself is not ours to read.
             let ours = line.split([';', '>', '|', '<']).next().unwrap();
-            let words = ours.split_whitespace().skip_while(|word| *word != "highroad");
+            let words = words(ours).into_iter().skip_while(|word| word != "highroad");
             CommandLine::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
+    }
+
+    /// As a shell splits a line: what stands in single quotes is one word.
+    fn words(line: &str) -> Vec<String> {
+        let parts = line.split('\'').enumerate();
+        let words = parts.flat_map(|(place, part)| match place % 2 {
+            0 => part.split_whitespace().map(str::to_owned).collect(),
+            _ => vec![part.to_owned()],
+        });
+        words.collect()
     }
 }

@@ -52,7 +52,7 @@ impl Exit {
         match self {
             Self::Success => "it worked",
             Self::Findings => {
-                "there are findings, in your files or in the journal; they are printed"
+                "there are findings, in your files or in the journal, or a run did not succeed"
             }
             Self::Usage => "the command line is wrong",
             Self::NotFound => "the thing named is not there",

@@ -80,6 +80,10 @@ fn environment(global: &Global, terminal: &Terminal) -> Result<String, Error> {
             "HIGHROAD_DATABASE",
             "the URL of a PostgreSQL database, used instead of the folder's highroad.db; --database goes before it",
         ),
+        (
+            "HIGHROAD_ACTIONS",
+            "where actions come from: a git URL with {owner} and {repo} in it; --actions goes before it",
+        ),
         ("HIGHROAD_ROOT_KEY", "the root key of the secrets: 32 bytes in base 64"),
         (
             "HIGHROAD_ROOT_KEY_FILE",

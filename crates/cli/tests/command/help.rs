@@ -4,12 +4,33 @@ use std::path::Path;
 
 use crate::{Repository, command, highroad};
 
-const COMMANDS: &[&str] =
-    &["init", "check", "secret", "journal", "schema", "completions", "man", "help"];
+const COMMANDS: &[&str] = &[
+    "init",
+    "check",
+    "run",
+    "logs",
+    "cache",
+    "artifact",
+    "secret",
+    "journal",
+    "schema",
+    "completions",
+    "man",
+    "help",
+];
 /// With the commands of commands.
 const PAGES: &[&str] = &[
     "init",
     "check",
+    "run",
+    "logs",
+    "cache",
+    "cache list",
+    "cache explain",
+    "cache remove",
+    "artifact",
+    "artifact list",
+    "artifact get",
     "secret",
     "secret set",
     "secret list",

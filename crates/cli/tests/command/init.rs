@@ -297,9 +297,12 @@ fn hidden_addresses_own_nothing() {
     assert_eq!(told["owner"]["name"], "shop");
 }
 
+const WORKFLOW: &str =
+    "on: push\njobs: { test: { runs-on: ubuntu-latest, steps: [{ run: make test }] } }\n";
+
 #[test]
 fn workflows_are_seen() {
-    let told = init(&[(".github/workflows/ci.yml", ""), (".github/workflows/README.md", "")]);
+    let told = init(&[(".github/workflows/ci.yml", WORKFLOW), (".github/workflows/README.md", "")]);
     assert_eq!(
         told["seen"],
         json!([{ "file": ".github/workflows", "what": "1 workflow: ci.yml" }])
@@ -314,7 +317,7 @@ fn the_story_and_the_file() {
         ("Dockerfile", "FROM debian\nEXPOSE 8080\n"),
         ("package.json", "{ \"name\": "),
         (".github/CODEOWNERS", "* @acme/checkout\n"),
-        (".github/workflows/ci.yml", ""),
+        (".github/workflows/ci.yml", WORKFLOW),
     ]);
     let told = repository.run("init");
     assert_eq!(told.code, Some(0), "{}", told.err);

@@ -308,15 +308,15 @@ fn each_wrong_value() {
         "journal --kind rollout verify",
         "journal verfy",
         "journal verify --expect 7",
-        "journal --database mysql://ada:secret@db/roads",
-        "journal postgres://ada:secret@db/roads",
-        "journal --datbase=postgres://ada:secret@db/roads",
-        "postgres://ada:secret@db/roads",
+        "journal --database mysql://ada:hunter2@db/roads",
+        "journal postgres://ada:hunter2@db/roads",
+        "journal --datbase=postgres://ada:hunter2@db/roads",
+        "postgres://ada:hunter2@db/roads",
     ];
     let told = lines.map(|line| {
         let ran = recorded.run(line);
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{line}: {}", ran.err);
-        assert!(!ran.err.contains("secret"), "{line}: {}", ran.err);
+        assert!(!ran.err.contains("hunter2"), "{line}: {}", ran.err);
         format!("$ highroad {line}\n{}", ran.err)
     });
     insta::assert_snapshot!(told.join("\n"));
