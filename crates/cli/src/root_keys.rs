@@ -39,7 +39,7 @@ pub(crate) const FILE: &str = "root.key";
 const NEXT_FILE: &str = "root.key.new";
 
 /// More than the text of any key.
-const MOST_BYTES: u64 = 4 << 10;
+const MOST_BYTES: usize = 4 << 10;
 
 /// Who may do what with a file that people name themselves: its group may read it, since some
 /// systems hand files out like that.
@@ -162,8 +162,8 @@ fn read(path: &Path, closed_to: u32) -> Result<Option<RootKey>, Error> {
              secret rotate --root-key"
         )));
     }
-    let mut text = Zeroizing::new(String::with_capacity(MOST_BYTES as usize));
-    let length = file.take(MOST_BYTES).read_to_string(&mut text);
+    let mut text = Zeroizing::new(String::with_capacity(MOST_BYTES));
+    let length = file.take(MOST_BYTES as u64).read_to_string(&mut text);
     let key = match length {
         Ok(_) => RootKey::from_text(&text),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(RootKeyError::Malformed),
@@ -273,7 +273,8 @@ mod tests {
     fn what_is_no_key_file_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
-        for bytes in [&b""[..], b"hunter2", b"\xff\xfe", &[b'A'; 100_000]] {
+        for bytes in [b"".to_vec(), b"hunter2".to_vec(), b"\xff\xfe".to_vec(), vec![b'A'; 100_000]]
+        {
             fs::write(&path, bytes).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
             let error = of_file(&path).unwrap_err();

@@ -202,6 +202,26 @@ fn repeated_keys_are_kept_where_they_are_asked_for() {
 }
 
 #[test]
+fn lists_begin_with_their_first_dash() {
+    for text in [
+        "a:\n- x\n",
+        "a:\n  - x\n",
+        "a: &l\n# no - dash\n-   x\n",
+        "a: # - no dash\n\n-\n  x\n",
+        "a:\n- - x\n",
+        "a:\n- b: x\n",
+    ] {
+        let document = read(text.as_bytes());
+        let root = document.root.unwrap();
+        let list = root.as_mapping().unwrap().get("a").unwrap();
+        let dashes: Vec<usize> = text.match_indices('\n').map(|(at, _)| at + 1).collect();
+        let first = dashes.iter().find(|at| text[**at..].trim_start_matches(' ').starts_with('-'));
+        let first = first.map(|at| at + text[*at..].find('-').unwrap());
+        assert_eq!(Some(list.span.start), first, "{text:?}");
+    }
+}
+
+#[test]
 fn anchors_are_counted() {
     let limited = |anchors| {
         let limits = Limits { anchors, ..Limits::default() };

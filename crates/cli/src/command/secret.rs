@@ -33,10 +33,10 @@ use whose::Whose;
 /// A secret belongs to a service, or to one environment of it; the environment's value goes before
 /// the service's. Jobs and services are given the values. Nobody can read one back, you included.
 ///
-/// The values are sealed in the database under a root key that is not in it: that of
-/// HIGHROAD_ROOT_KEY, HIGHROAD_ROOT_KEY_FILE or HIGHROAD_PASSPHRASE, or else that of the file
-/// root.key in the data folder, which is made when it is first needed. Without the root key the
-/// values are lost: keep a copy of it elsewhere.
+/// The values are sealed in the database under a root key that is not in it: the one that the
+/// environment gives ('highroad help environment'), or else the one in the file root.key in the
+/// data folder, which is made when it is first needed. Without the root key the values are lost:
+/// keep a copy of it elsewhere.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = false)]
 pub(crate) struct Secret {

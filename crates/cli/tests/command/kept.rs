@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::run::Pipeline;
 
-const KEEPER: &str = r#"
+const KEEPER: &str = r"
 on: push
 jobs:
   keep:
@@ -22,7 +22,7 @@ jobs:
       - run: cat deps/installed
       - uses: actions/upload-artifact@v4
         with: { name: report, path: deps }
-"#;
+";
 
 #[test]
 fn a_miss_is_explained_and_an_artifact_is_fetched() {

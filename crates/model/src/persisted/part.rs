@@ -68,13 +68,12 @@ impl<T: fmt::Debug> fmt::Debug for Part<T> {
 
 impl<T: Serialize> Serialize for Part<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let written = match self.0.written.get() {
-            Some(written) => written,
-            None => {
-                let written = serde_json::value::to_raw_value(&self.0.value);
-                let written = written.map_err(serde::ser::Error::custom)?;
-                self.0.written.get_or_init(|| written)
-            }
+        let written = if let Some(written) = self.0.written.get() {
+            written
+        } else {
+            let written = serde_json::value::to_raw_value(&self.0.value);
+            let written = written.map_err(serde::ser::Error::custom)?;
+            self.0.written.get_or_init(|| written)
         };
         written.serialize(serializer)
     }

@@ -120,6 +120,7 @@ impl<'a> Recorder<'a, '_> {
             }
             Event::SequenceStart(style, anchor, tag) => {
                 collection_tag(tag.as_deref(), "seq", tag_span)?;
+                let span = self.begin_at_first_dash(style, span);
                 self.open(Kind::Sequence, style, anchor, span)?;
             }
             Event::MappingStart(style, anchor, tag) => {
@@ -156,6 +157,25 @@ impl<'a> Recorder<'a, '_> {
             }
             _ => (text, span),
         }
+    }
+
+    /// A list that is not indented is told to begin with its first item.
+    fn begin_at_first_dash(&self, style: StructureStyle, span: Span) -> Span {
+        let key = match self.steps.last() {
+            Some(Step::Scalar { span, .. }) if style == StructureStyle::Block => *span,
+            _ => return span,
+        };
+        let between = self.source.get(key.end..span.start).unwrap_or_default();
+        // Nothing but comments, an anchor and a tag may stand between.
+        let mut at = key.end;
+        for line in between.split_inclusive('\n') {
+            if line.trim_start().starts_with('-') {
+                let dash = at + line.len() - line.trim_start().len();
+                return Span::new(dash, span.end.max(dash));
+            }
+            at += line.len();
+        }
+        span
     }
 
     fn open(

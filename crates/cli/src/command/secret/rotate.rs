@@ -21,11 +21,11 @@ use crate::wire;
 /// With a NAME, the secret gets a new value, as by 'secret set', but only if it is there. The
 /// versions before stay for what runs; the last 3 are kept.
 ///
-/// With --vault-keys, each vault gets a new key: one for each service, and one for each of its
-/// environments. With --root-key, everything is sealed under a new root key: that of
-/// HIGHROAD_NEW_ROOT_KEY, HIGHROAD_NEW_ROOT_KEY_FILE or HIGHROAD_NEW_PASSPHRASE; for who uses the
-/// file in the data folder, a new one is made. The values stay, and are given out all the while.
-/// When it was interrupted, the same command goes on with it.
+/// With --vault-keys, each vault gets a new key: there is one for each service, and one for each of
+/// its environments. With --root-key, everything is sealed under a new root key: the one that the
+/// environment gives ('highroad help environment'); for who uses the file in the data folder, a new
+/// one is made. The values stay, and are given out all the while. When it was interrupted, the same
+/// command goes on with it.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 #[command(override_usage = "highroad secret rotate [OPTIONS] NAME\n\
