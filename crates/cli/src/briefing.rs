@@ -18,7 +18,6 @@ pub(crate) struct Briefing {
     pub(crate) env: Vec<(String, String)>,
     /// The folder of the attempt that is taken up.
     pub(crate) earlier: Option<PathBuf>,
-    pub(crate) shell_on_failure: bool,
     pub(crate) sandbox: bool,
     pub(crate) no_network: bool,
 }

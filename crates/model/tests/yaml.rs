@@ -180,8 +180,8 @@ fn what_old_parsers_let_pass() {
     let said = &root.get("said").unwrap().as_sequence().unwrap()[0];
     assert_eq!(said.text(), Some("hello\nworld and more"));
     assert_eq!(document.source.slice(said.span), "\"hello\n\n world\nand\n   more\"");
-    let last = root.entry("last").unwrap();
-    assert_eq!(document.source.slice(last.key.span), "last");
+    let entry = root.entry("last").unwrap();
+    assert_eq!(document.source.slice(entry.key.span), "last");
     let other = "list: [one]# two\nlast: ]\n".as_bytes();
     let document = yaml::read("f.yaml", other, &options);
     assert_eq!(document.findings.len(), 1);

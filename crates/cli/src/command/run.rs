@@ -32,7 +32,6 @@ use selection::Selection;
 ///
 /// Ends with 1 if a run does not succeed.
 #[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Run {
     #[arg(help = "What happens: push, pull_request, workflow_dispatch …")]
     #[arg(value_name = "EVENT", default_value = "push", hide_default_value = true)]
@@ -101,10 +100,6 @@ pub(crate) struct Run {
     /// With --again JOB: from this step on, in the workspace as it was
     #[arg(long, value_name = "STEP", requires = "again")]
     from: Option<String>,
-
-    /// Open a shell in the workspace of a step that fails
-    #[arg(long)]
-    shell_on_failure: bool,
 
     /// Let steps write to their workspace only
     #[arg(long)]

@@ -65,7 +65,6 @@ impl Executor {
             secrets: secrets(&asked.secrets)?,
             env: asked.env.clone(),
             earlier: None,
-            shell_on_failure: asked.shell_on_failure,
             sandbox: asked.sandbox || asked.no_network,
             no_network: asked.no_network,
         };
@@ -76,8 +75,7 @@ impl Executor {
             selection,
             briefing,
             folder: data.join("jobs"),
-            // A terminal has room for one shell.
-            slots: if asked.shell_on_failure { 1 } else { asked.jobs.map_or(own, usize::from) },
+            slots: asked.jobs.map_or(own, usize::from),
             labels,
             actor: wire::person(),
         })
