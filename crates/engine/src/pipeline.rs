@@ -11,6 +11,7 @@ mod limits;
 mod order;
 mod place;
 mod spread;
+mod status;
 mod word;
 
 use std::collections::BTreeSet;
@@ -25,6 +26,7 @@ use model::pipeline::{Conclusion, Ending, Job, JobReport, JobResult, Progress, R
 
 use crate::decision::{Answered, Decision, Input, Process, Reason};
 use contexts::Common;
+use status::Verdicts;
 
 pub use again::{Again, NotAgain, again};
 pub use word::Word;
@@ -73,6 +75,7 @@ pub fn step(state: &Run, input: Input<Word>, now: Timestamp) -> Decision<Run> {
         intents: Vec::new(),
         due: BTreeSet::new(),
         common: Rc::new(Common::new(state.request.clone())),
+        verdicts: Verdicts::default(),
         now,
     };
     let because = match input {
@@ -97,6 +100,7 @@ struct Turn {
     /// The jobs that may be able to go on.
     due: BTreeSet<usize>,
     common: Rc<Common>,
+    verdicts: Verdicts,
     now: Timestamp,
 }
 

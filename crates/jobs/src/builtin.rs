@@ -9,11 +9,11 @@ mod inputs;
 mod setup;
 mod version;
 
-use model::pipeline::{StepSheet, Tree};
+use model::pipeline::Tree;
 
-use crate::action::{Reference, Repository};
-use crate::context::{Pairs, View};
-use crate::worker::{Frame, Job, Post, Said, Site, Stage, Went, details};
+use crate::action::Repository;
+use crate::context::Pairs;
+use crate::worker::{self, Job, Post, Running, Stage, Went, details};
 use call::Call;
 
 /// One of them, whatever version of it is asked for.
@@ -85,7 +85,10 @@ impl Builtin {
 
     fn run_post(self, call: &mut Call<'_, '_>) -> Result<(), String> {
         match self {
-            Self::Cache => cache::save_at_end(call),
+            Self::Cache => {
+                cache::save_at_end(call);
+                Ok(())
+            }
             _ => dependencies::save_at_end(call),
         }
     }
@@ -95,27 +98,26 @@ impl Job<'_> {
     pub(crate) fn run_builtin(
         &self,
         builtin: Builtin,
-        sheet: &StepSheet,
         repository: &Repository,
         with: &Tree,
-        view: &mut View<'_>,
-        frame: &Frame,
-        site: &Site,
-        said: &mut Said,
+        step: &mut Running<'_, '_>,
     ) -> Went {
-        let inputs = match self.inputs(&inputs::of(builtin), with, view, site, said) {
-            Ok(inputs) => inputs,
+        let site = step.site;
+        let known = inputs::of(builtin);
+        let given = match worker::inputs(&known, with, step.view) {
+            Ok(given) => given,
             Err(trouble) => return self.went_wrong(site, &trouble),
         };
-        let shown = Reference::Repository(repository.clone()).to_string();
-        self.say(site.number, &details::action(&shown, &inputs, &view.env));
+        self.check_inputs(&known, &given, site, step.said);
+        let shown = repository.to_string();
+        self.say(site.number, &details::action(&shown, &given, &step.view.env));
         if let Some(condition) = builtin.post_condition() {
-            let stage = Stage::Builtin { builtin, repository: repository.clone(), inputs: inputs.clone() };
-            self.add_post(Post::new(stage, condition, sheet, frame, site));
+            let (repository, inputs) = (repository.clone(), given.clone());
+            let stage = Stage::Builtin { builtin, repository, inputs };
+            self.add_post(Post::new(stage, condition, step));
         }
-        let mut call = Call { job: self, view, site, repository, inputs: &inputs, said };
-        let done = builtin.run(&mut call);
-        self.builtin_went(done, site, said)
+        let done = builtin.run(&mut Call::new(self, repository, &given, step));
+        self.builtin_went(done, step)
     }
 
     pub(crate) fn run_builtin_post(
@@ -123,17 +125,15 @@ impl Job<'_> {
         builtin: Builtin,
         repository: &Repository,
         inputs: &Pairs,
-        view: &View<'_>,
-        site: &Site,
-        said: &mut Said,
+        step: &mut Running<'_, '_>,
     ) -> Went {
-        let mut call = Call { job: self, view, site, repository, inputs, said };
-        let done = builtin.run_post(&mut call);
-        self.builtin_went(done, site, said)
+        let done = builtin.run_post(&mut Call::new(self, repository, inputs, step));
+        self.builtin_went(done, step)
     }
 
-    fn builtin_went(&self, done: Result<(), String>, site: &Site, said: &Said) -> Went {
-        self.keep_state(site, said);
+    fn builtin_went(&self, done: Result<(), String>, step: &Running<'_, '_>) -> Went {
+        let site = step.site;
+        self.keep_state(site, step.said);
         match done {
             Ok(()) => Went::Well,
             Err(_) if site.halt.is_cancelled() && !site.survives() => {

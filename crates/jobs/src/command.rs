@@ -3,6 +3,7 @@
 pub mod files;
 mod matcher;
 mod reader;
+mod written;
 
 use model::pipeline::{Annotation, Level};
 
@@ -18,12 +19,26 @@ pub enum Command {
     Annotation(Annotation),
     Group(String),
     EndGroup,
-    AddMatcher { path: String },
-    RemoveMatcher { owner: Option<String>, path: Option<String> },
+    AddMatcher {
+        path: String,
+    },
+    RemoveMatcher {
+        owner: Option<String>,
+        path: Option<String>,
+    },
     Echo(bool),
-    SetOutput { name: String, value: String },
-    SaveState { name: String, value: String },
-    SetEnv { name: String, value: String },
+    SetOutput {
+        name: String,
+        value: String,
+    },
+    SaveState {
+        name: String,
+        value: String,
+    },
+    SetEnv {
+        name: String,
+        value: String,
+    },
     AddPath(String),
     StopCommands,
     ResumeCommands,
@@ -60,7 +75,6 @@ impl Command {
         }
     }
 }
-
 
 fn tagged(tag: &str, message: &str) -> Shown {
     Shown::Line(format!("##[{tag}]{message}"))

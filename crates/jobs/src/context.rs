@@ -85,8 +85,11 @@ impl View<'_> {
 
     fn job_object(&self) -> Value {
         let nothing = || Value::from(Object::default());
-        let entries =
-            [("status", self.job_status.word().into()), ("container", nothing()), ("services", nothing())];
+        let entries = [
+            ("status", self.job_status.word().into()),
+            ("container", nothing()),
+            ("services", nothing()),
+        ];
         entries.into_iter().collect::<Object>().into()
     }
 }

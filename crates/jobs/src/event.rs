@@ -13,12 +13,29 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
-    Began { job: JobId, at: Timestamp },
-    StepBegan { step: u32, name: String, at: Timestamp },
-    StepEnded { step: u32, at: Timestamp, report: StepReport },
-    Annotated { step: u32, annotation: Annotation },
+    Began {
+        job: JobId,
+        at: Timestamp,
+    },
+    StepBegan {
+        step: u32,
+        name: String,
+        at: Timestamp,
+    },
+    StepEnded {
+        step: u32,
+        at: Timestamp,
+        report: StepReport,
+    },
+    Annotated {
+        step: u32,
+        annotation: Annotation,
+    },
     /// Markdown that a step wrote for people.
-    Summary { step: u32, markdown: String },
+    Summary {
+        step: u32,
+        markdown: String,
+    },
     /// The last that is told.
     Ended(JobReport),
 }

@@ -39,7 +39,9 @@ pub(crate) struct Options {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GlobError {
-    #[error("the pattern `{0}` holds `.` or `..`: write the path from the workspace, or an absolute one")]
+    #[error(
+        "the pattern `{0}` holds `.` or `..`: write the path from the workspace, or an absolute one"
+    )]
     Relative(String),
     #[error("the pattern `{0}` names nothing")]
     Empty(String),
@@ -95,7 +97,9 @@ impl Globs {
         let mut patterns = Vec::with_capacity(self.patterns.len() * 2);
         for pattern in &self.patterns {
             patterns.push(pattern.clone());
-            if options.descend && let Some(below) = pattern.below() {
+            if options.descend
+                && let Some(below) = pattern.below()
+            {
                 patterns.push(below);
             }
         }

@@ -142,7 +142,8 @@ impl Shared {
             return report;
         }
         if let Some(label) = self.settings.labels.missing(&order.labels) {
-            return self.unexecuted(Ending::Invalid(format!("no runner offers the label `{label}`")));
+            return self
+                .unexecuted(Ending::Invalid(format!("no runner offers the label `{label}`")));
         }
         let slot = tokio::select! {
             slot = self.slots.clone().acquire_owned() => slot,
@@ -155,12 +156,11 @@ impl Shared {
             Err(why) => Err(Ending::Invalid(why)),
         };
         drop(slot);
-        let report = report.unwrap_or_else(|ending| {
+        report.unwrap_or_else(|ending| {
             let report = self.unexecuted(ending);
             (self.settings.listener)(order.job, &Event::Ended(report.clone()));
             report
-        });
-        report
+        })
     }
 
     /// What became of a job that is not under way, if it was ever begun or given up.

@@ -58,8 +58,8 @@ impl Default for LogLimits {
 
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    #[error("cannot {what} the log {}", path.display())]
-    Io { what: &'static str, path: PathBuf, source: io::Error },
+    #[error("cannot {what} the log {}: {why}", path.display())]
+    Io { what: &'static str, path: PathBuf, why: io::Error },
     #[error("the log {} is damaged at byte {at}: {why}", path.display())]
     Damaged { path: PathBuf, at: u64, why: &'static str },
 }

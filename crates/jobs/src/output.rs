@@ -2,6 +2,7 @@
 
 mod attend;
 mod late;
+mod lines;
 mod pump;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub use attend::attend;
 
 /// Who is told what a step says.
 pub trait Listener {
-    /// A command. Masks have been added, and stopping and resuming has been seen to already; the
+    /// A command. A mask has been added, and stopping and resuming has been seen to already; the
     /// texts of an annotation are masked, what else there is is not.
     fn command(&mut self, command: Command) -> Shown;
 

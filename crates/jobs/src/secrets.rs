@@ -32,7 +32,8 @@ struct Caller<'a> {
 impl Contexts for Caller<'_> {
     fn context(&self, name: &str) -> Option<Value> {
         if name == "secrets" {
-            let secrets = self.secrets.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+            let secrets =
+                self.secrets.iter().map(|(name, value)| (name.clone(), value.clone().into()));
             return Some(Tree::Object(secrets.collect()).into());
         }
         self.contexts.get(name).cloned().map(Value::from)
@@ -51,13 +52,15 @@ mod tests {
 
     #[test]
     fn a_called_workflow_sees_what_it_is_given_and_nothing_else() {
-        let all = vec![("NPM_TOKEN".to_owned(), "n".to_owned()), ("KEY".to_owned(), "k".to_owned())];
+        let all =
+            vec![("NPM_TOKEN".to_owned(), "n".to_owned()), ("KEY".to_owned(), "k".to_owned())];
         let named = |names: &[(&str, &str)], of| Secrets::Named {
             names: names.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect(),
             contexts: Values::from_iter([("inputs".to_owned(), json!({"suffix": "!"}))]),
             of: Box::new(of),
         };
-        let outer = named(&[("token", "${{ secrets.npm_token }}${{ inputs.suffix }}")], Secrets::All);
+        let outer =
+            named(&[("token", "${{ secrets.npm_token }}${{ inputs.suffix }}")], Secrets::All);
         let inner = named(
             &[("again", "${{ secrets.token }}"), ("gone", "${{ secrets.KEY }}")],
             outer.clone(),

@@ -27,7 +27,9 @@ enum Kind {
 pub enum ShellError {
     #[error("the shell `{0}` is not on the PATH: install it, or name another one by `shell:`")]
     Missing(String),
-    #[error("neither `bash` nor `sh` is on the PATH: install one, or name another shell by `shell:`")]
+    #[error(
+        "neither `bash` nor `sh` is on the PATH: install one, or name another shell by `shell:`"
+    )]
     NoDefault,
     #[error(
         "the shell `{0}` is not known: write how it is called with `{{0}}` in place of the script, \
@@ -222,7 +224,7 @@ mod tests {
         let added = [folder.path().display().to_string()];
         let path = SearchPath::new(&added, "/usr/bin:/bin");
         assert_ne!(path.find("bash"), Some(program.clone()), "it cannot be executed");
-        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("set");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
         assert_eq!(path.find("bash"), Some(program));
     }
 }

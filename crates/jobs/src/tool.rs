@@ -30,17 +30,12 @@ const COMPLAINT: usize = 4_000;
 
 /// What a program prints; an error if it does not end well.
 pub(crate) fn output(command: &mut Command, halt: &CancelSignal) -> Result<String, ToolError> {
-    String::from_utf8(bytes(command, halt)?).or_else(|error| {
-        Ok(String::from_utf8_lossy(error.as_bytes()).into_owned())
-    })
+    String::from_utf8(bytes(command, halt)?)
+        .or_else(|error| Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 pub(crate) fn bytes(command: &mut Command, halt: &CancelSignal) -> Result<Vec<u8>, ToolError> {
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.map_err(ToolError::Start)?;
     let pid = Pid::from_child(&child);
     let listening = halt.on_cancel(move || {

@@ -11,8 +11,8 @@ use ports::depot::Depot;
 use crate::action::Mirrors;
 use crate::log::LogLimits;
 use crate::output::Linger;
-use crate::process::{Confinement, Grace, ProcessTree};
 use crate::process::disk::Quota;
+use crate::process::{Confinement, Grace, ProcessTree};
 
 /// The machine and the means to execute one job.
 #[derive(Clone)]
@@ -69,7 +69,12 @@ impl Folders {
     #[must_use]
     pub fn taken_up(job: &Path, earlier: &Self) -> Self {
         let own = Self::within(job);
-        Self { log: own.log, kept: own.kept, earlier: Some(earlier.kept.clone()), ..earlier.clone() }
+        Self {
+            log: own.log,
+            kept: own.kept,
+            earlier: Some(earlier.kept.clone()),
+            ..earlier.clone()
+        }
     }
 }
 
@@ -148,7 +153,7 @@ impl Default for Limits {
             disk: None,
             grace: Grace::default(),
             linger: Linger::default(),
-            after_cancel: Duration::from_secs(5 * 60),
+            after_cancel: Duration::from_mins(5),
             annotations_per_step: 10,
             annotations: 50,
             outputs: 1 << 20,

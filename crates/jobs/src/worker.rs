@@ -16,6 +16,7 @@ mod frame;
 mod javascript;
 mod job;
 mod kept;
+mod name;
 mod post;
 mod prepare;
 mod said;
@@ -28,14 +29,14 @@ mod variables;
 
 use model::pipeline::{Ending, JobReport, Order};
 
-pub use cancel::CancelSignal;
 pub(crate) use attend::Task;
-pub(crate) use frame::Frame;
+pub use cancel::CancelSignal;
+pub(crate) use files::read_small;
 pub(crate) use job::Job;
 pub(crate) use post::{Post, Stage};
 pub(crate) use said::{Said, put_first, set};
-pub(crate) use step::{Site, Went};
-pub(crate) use uses::chain;
+pub(crate) use step::{Running, Site, Went};
+pub(crate) use uses::{chain, inputs};
 
 use crate::event::Event;
 use crate::workbench::Workbench;

@@ -82,7 +82,10 @@ fn lines_are_read_by_step_with_their_numbers_and_times() {
     assert_eq!((summary.stored.lines, summary.stored.lines_lost, summary.trouble), (6, 0, None));
 
     let mut reader = open(&folder);
-    assert_eq!(all(&mut reader, 1), ["0 one", "1 \u{1b}[31mtwo\u{1b}[0m", "2 ", "3 four", "4 five"]);
+    assert_eq!(
+        all(&mut reader, 1),
+        ["0 one", "1 \u{1b}[31mtwo\u{1b}[0m", "2 ", "3 four", "4 five"]
+    );
     assert_eq!(all(&mut reader, 2), ["0 other"]);
     assert!(all(&mut reader, 3).is_empty());
     let mut times = Vec::new();
@@ -205,6 +208,51 @@ fn a_log_that_ends_anywhere_is_read_up_to_the_last_whole_frame() {
     }
 }
 
+const KILLED: &str = "HIGHROAD_TEST_LOG";
+
+/// The process that the next test kills; by itself it has nothing to do.
+#[test]
+fn writes_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(KILLED) else { return };
+    let log = Log::create(Path::new(&folder), LogLimits::default()).unwrap();
+    for number in 0.. {
+        log.line(1, at(number), &format!("line {number}"));
+        if number % 10 == 9 {
+            log.flush();
+        }
+    }
+}
+
+#[test]
+fn a_writer_that_is_killed_leaves_a_log_that_can_be_read() {
+    let folder = TempDir::new().unwrap();
+    let mut writer = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "writes_until_it_is_killed"])
+        .env(KILLED, folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let mut reader = loop {
+        match LogReader::open(folder.path()) {
+            Ok(reader) => break reader,
+            Err(_) => std::thread::yield_now(),
+        }
+    };
+    while reader.steps().first().is_none_or(|step| step.lines < 1_000) {
+        runtime.block_on(reader.grown(&SystemClock)).unwrap();
+    }
+    writer.kill().unwrap();
+    assert!(!writer.wait().unwrap().success());
+    reader.refresh().unwrap();
+    assert!(reader.damage().is_none() && !reader.is_finished());
+    let lines = all(&mut reader, 1);
+    assert!(lines.len() >= 1_000 && lines.len().is_multiple_of(10));
+    for (number, line) in lines.iter().enumerate() {
+        assert_eq!(*line, format!("{number} line {number}"));
+    }
+}
+
 #[test]
 fn damage_costs_the_frame_that_it_is_in() {
     let folder = TempDir::new().unwrap();
@@ -253,11 +301,8 @@ fn long_lines_are_cut_and_told_to_be() {
         Continue(())
     };
     open(&folder).read(1, 0..9, &mut visit).unwrap();
-    let long = 3 * LONGEST_LINE as u64;
-    assert_eq!(
-        lengths,
-        [(6, None), (LONGEST_LINE, None), (LONGEST_LINE, Some(long)), (5, None)]
-    );
+    let longer = 3 * LONGEST_LINE as u64;
+    assert_eq!(lengths, [(6, None), (LONGEST_LINE, None), (LONGEST_LINE, Some(longer)), (5, None)]);
 }
 
 #[test]
@@ -342,7 +387,8 @@ fn a_text_is_found_whatever_its_case() {
     log.line(1, at(0), "the last error");
     log.finish(at(1));
     let mut reader = open(&folder);
-    let search = |text: &str, ignore_case, step| Search { text: text.to_owned(), ignore_case, step };
+    let search =
+        |text: &str, ignore_case, step| Search { text: text.to_owned(), ignore_case, step };
     let mut found = |text, ignore_case, step| found(&mut reader, &search(text, ignore_case, step));
     assert_eq!(found("error", false, None), [(1, 2), (1, 3)]);
     assert_eq!(found("error", true, None), [(1, 0), (1, 2), (2, 0), (1, 3)]);
@@ -358,7 +404,11 @@ fn a_million_lines_are_no_event() {
     let folder = TempDir::new().unwrap();
     let log = create(&folder);
     for number in 0..1_000_000 {
-        log.line(1, at(number / 1000), &format!("{number:>8} {}", "the quick brown fox ".repeat(4)));
+        log.line(
+            1,
+            at(number / 1000),
+            &format!("{number:>8} {}", "the quick brown fox ".repeat(4)),
+        );
     }
     log.finish(at(1_000_001));
     let mut reader = open(&folder);
@@ -410,6 +460,7 @@ fn there_is_one_log_in_a_folder() {
     let folder = TempDir::new().unwrap();
     let missing = LogReader::open(folder.path()).unwrap_err().to_string();
     assert!(missing.starts_with("cannot open the log "), "{missing}");
+    assert!(missing.ends_with("No such file or directory (os error 2)"), "{missing}");
     let log = create(&folder);
     let second = Log::create(folder.path(), LogLimits::default()).unwrap_err().to_string();
     assert!(second.starts_with("cannot create the log "), "{second}");

@@ -37,7 +37,8 @@ fn a_program_has_its_environment_and_folder_and_nothing_else() {
     let bench = Bench::new();
     let below = bench.path().join("below");
     std::fs::create_dir(&below).unwrap();
-    let mut program = bench.sh("env | sort; pwd; cat; ps -o sid= -p $$ | tr -d ' '; echo \"$0 $1\"");
+    let mut program =
+        bench.sh("env | sort; pwd; cat; ps -o sid= -p $$ | tr -d ' '; echo \"$0 $1\"");
     program.env.push(("A".into(), "b=c\nd".into()));
     program.env.push(("F".into(), "again".into()));
     program.env.push(("LC_ALL".into(), "C".into()));
@@ -72,10 +73,7 @@ fn what_cannot_be_started_says_why() {
         refused(&|it| it.program = "no-such-shell".into()),
         "there is no program 'no-such-shell' on the PATH"
     );
-    assert_eq!(
-        refused(&|it| it.env.clear()),
-        "there is no program 'sh' on the PATH"
-    );
+    assert_eq!(refused(&|it| it.env.clear()), "there is no program 'sh' on the PATH");
     assert_eq!(refused(&|it| it.program = "/no/shell".into()), "there is no program /no/shell");
     assert_eq!(
         refused(&|it| it.folder = "/no/folder".into()),
@@ -91,7 +89,10 @@ fn what_cannot_be_started_says_why() {
 fn a_cancelled_step_is_interrupted_first() {
     let bench = Bench::new();
     let cancel = |stop: &Stop| stop.stop(Why::Cancelled);
-    let gentle = bench.run_and_stop("trap 'echo bye; exit 3' INT; echo ::debug::; while :; do sleep 60 & wait $!; done", cancel);
+    let gentle = bench.run_and_stop(
+        "trap 'echo bye; exit 3' INT; echo ::debug::; while :; do sleep 60 & wait $!; done",
+        cancel,
+    );
     assert_eq!((gentle.exit(), gentle.ended.stopped), (Exit::Code(3), Some(Why::Cancelled)));
     assert_eq!(bench.lines(1), ["bye"]);
     let plain = bench.run_and_stop("echo ::debug::; sleep 1000", cancel);
@@ -102,7 +103,8 @@ fn a_cancelled_step_is_interrupted_first() {
 fn a_step_that_ignores_interrupts_is_terminated_and_then_killed() {
     let bench = Bench::new();
     let cancel = |stop: &Stop| stop.stop(Why::Cancelled);
-    let deaf = "trap '' INT; trap 'exit 4' TERM; echo ::debug::; while :; do sleep 1000 & wait; done";
+    let deaf =
+        "trap '' INT; trap 'exit 4' TERM; echo ::debug::; while :; do sleep 1000 & wait; done";
     assert_eq!(bench.run_and_stop(deaf, cancel).exit(), Exit::Code(4));
     let stubborn = "trap '' INT TERM; echo ::debug::; while :; do sleep 1000; done";
     let killed = bench.run_and_stop(stubborn, cancel);
@@ -112,7 +114,7 @@ fn a_step_that_ignores_interrupts_is_terminated_and_then_killed() {
 #[test]
 fn whoever_is_in_a_hurry_kills_at_once() {
     let mut bench = Bench::new();
-    bench.grace.interrupt = Duration::from_secs(3600);
+    bench.grace.interrupt = Duration::from_hours(1);
     let stubborn = "trap '' INT TERM; echo ::debug::; while :; do sleep 1000; done";
     let killed = bench.run_and_stop(stubborn, |stop| {
         stop.stop(Why::Cancelled);
@@ -197,15 +199,14 @@ fn steps_at_the_same_time_keep_their_orphans_apart() {
     let (first, second) = (tracked("one", &detach), tracked("two", &detach));
     let (ready, is_ready) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {
-        let other = scope.spawn(|| {
-            bench.run_step(2, &second, None, &two, &mut |_| ready.send(()).unwrap())
-        });
+        let other = scope
+            .spawn(|| bench.run_step(2, &second, None, &two, &mut |_| ready.send(()).unwrap()));
         is_ready.recv().unwrap();
         bench.run_step(1, &first, None, &one, &mut |_| one.stop(Why::Cancelled));
-        assert!(!is_alive(&pid_in(&bench, "one/pid")));
-        assert!(is_alive(&pid_in(&bench, "two/pid")));
+        let alive = ["one/pid", "two/pid"].map(|pid| is_alive(&pid_in(&bench, pid)));
         two.stop(Why::Cancelled);
         assert_eq!(other.join().unwrap().ended.survivors, []);
+        assert_eq!(alive, [false, true]);
         assert!(!is_alive(&pid_in(&bench, "two/pid")));
     });
 }
@@ -213,10 +214,20 @@ fn steps_at_the_same_time_keep_their_orphans_apart() {
 #[test]
 fn orphans_that_have_ended_are_buried() {
     let bench = Bench::new();
-    bench.run("(setsid true &); (setsid true &)");
-    // A step that outlives them, so that they have ended for certain.
-    bench.run("while pgrep -P $PPID -r Z true > /dev/null && [ $((i=i+1)) -lt 1 ]; do :; done");
+    // They are gone when nobody holds the pipe any more.
+    bench.run("mkfifo $F/p; (setsid sh -c ': > $F/p' &); (setsid sh -c ': > $F/p' &); cat $F/p");
     bench.run("true");
+    let own = format!("/proc/self/task/{}/children", std::process::id());
+    let zombies = || {
+        let children = std::fs::read_to_string(&own).unwrap();
+        let states = children
+            .split(' ')
+            .filter_map(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+        states.filter(|stat| stat.contains(") Z ")).count()
+    };
+    while zombies() > 0 {
+        bench.run("true");
+    }
     assert_eq!(bench.tree.sweep(Duration::ZERO), []);
 }
 
@@ -225,7 +236,8 @@ fn a_step_is_over_although_others_hold_its_output() {
     let mut bench = Bench::new();
     bench.linger.quiet = Duration::from_millis(10);
     let (go, done) = (bench.fifo("go"), bench.fifo("done"));
-    let outcome = bench.run("(read line < $F/go; echo late; echo ::error::late; : > $F/done) & echo soon");
+    let outcome =
+        bench.run("(read line < $F/go; echo late; echo ::error::late; : > $F/done) & echo soon");
     assert_eq!(outcome.exit(), Exit::Code(0));
     assert_eq!(bench.lines(1), ["soon"]);
     std::fs::write(go, "go\n").unwrap();
@@ -252,8 +264,8 @@ fn confined(sandbox: Option<Sandbox>, cgroup: Option<Cgroup>) -> Arc<Confinement
 }
 
 /// Whether the machine can do it; what it cannot is said, and the test has nothing to test.
-fn can(what: &str, can: Result<(), String>) -> bool {
-    if let Err(why) = &can {
+fn can(what: &str, can: &Result<(), String>) -> bool {
+    if let Err(why) = can {
         assert!(!why.is_empty());
         eprintln!("skipped: this machine has no {what}: {why}");
     }
@@ -262,7 +274,7 @@ fn can(what: &str, can: Result<(), String>) -> bool {
 
 #[test]
 fn a_sandboxed_step_changes_its_own_files_only() {
-    if !can("sandbox", machine(&wrapper()).sandbox) {
+    if !can("sandbox", &machine(&wrapper()).sandbox) {
         return;
     }
     let mut bench = Bench::new();
@@ -298,7 +310,7 @@ fn a_sandboxed_step_changes_its_own_files_only() {
 
 #[test]
 fn a_sandboxed_step_reads_what_it_may() {
-    if !can("sandbox", machine(&wrapper()).sandbox) {
+    if !can("sandbox", &machine(&wrapper()).sandbox) {
         return;
     }
     let mut bench = Bench::new();
@@ -312,7 +324,8 @@ fn a_sandboxed_step_reads_what_it_may() {
     bench.confinement = Some(confined(Some(sandbox), None));
     let other = tempfile::TempDir::new().unwrap();
     std::fs::write(other.path().join("secret"), "secret").unwrap();
-    let script = format!("cat {}/secret && echo got it; echo fine > own; cat own", other.path().display());
+    let script =
+        format!("cat {}/secret && echo got it; echo fine > own; cat own", other.path().display());
     bench.run(&script);
     let lines = bench.lines(1);
     assert!(lines[0].contains("Permission denied"), "{lines:?}");
@@ -321,7 +334,7 @@ fn a_sandboxed_step_reads_what_it_may() {
 
 #[test]
 fn a_step_without_network_has_its_loopback_only() {
-    if !can("way out of the network", machine(&wrapper()).no_network) {
+    if !can("way out of the network", &machine(&wrapper()).no_network) {
         return;
     }
     let mut bench = Bench::new();
@@ -381,6 +394,24 @@ fn a_confined_program_is_like_any_other() {
     let mut lines = bench.lines(1);
     lines.retain(|line| !line.starts_with("PATH=") && !line.starts_with("PWD="));
     assert_eq!(lines, ["zero one"]);
+}
+
+/// What the dynamic loader is told goes for the program, and not for the wrapper before it is
+/// confined.
+#[test]
+fn a_step_has_no_say_in_how_it_is_confined() {
+    let mut bench = Bench::new();
+    bench.confinement = Some(confined(None, None));
+    let mut program = bench.sh("exit 0");
+    program.env.push(("LD_PRELOAD".into(), "/no/such/library.so".into()));
+    bench.run_step(1, &program, None, &Stop::new().unwrap(), &mut |_| {});
+    let complaints = bench.lines(1).iter().filter(|line| line.contains("/no/such/library")).count();
+    assert!(complaints <= 1, "{:?}", bench.lines(1));
+
+    program.env.push(("A".into(), "b\0c".into()));
+    let refused = bench.tree.start(&program).unwrap_err().to_string();
+    assert_eq!(refused, "sh cannot be started: 'A' cannot be set as a variable");
+    assert_eq!(bench.tree.sweep(Duration::ZERO), []);
 }
 
 fn limited(limits: Limits) -> Option<Arc<Confinement>> {

@@ -117,7 +117,8 @@ mod tests {
         let at = "ada/shop/.github/workflows/ci.yml@refs/heads/releases/7";
         assert_eq!(context["workflow_ref"], at);
         occasion.reference = "refs/pull/9/merge".into();
-        occasion.payload = json!({"pull_request": {"head": {"ref": "fix"}, "base": {"ref": "main"}}});
+        occasion.payload =
+            json!({"pull_request": {"head": {"ref": "fix"}, "base": {"ref": "main"}}});
         let context = super::context(&occasion, &WHICH);
         assert_eq!((&context["head_ref"], &context["base_ref"]), (&json!("fix"), &json!("main")));
         assert_eq!(context["ref_name"], "9/merge");

@@ -27,6 +27,9 @@ use self::walk::{Role, Spot, walk};
 use crate::syntax::model::Workflow;
 use crate::syntax::{Files, Text};
 
+/// Beyond this many one mends what there is and asks again.
+const MOST_FINDINGS: usize = 1_000;
+
 /// What else is known.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options<'a> {
@@ -100,6 +103,7 @@ impl Report<'_> {
         self.findings.dedup_by(|second, first| {
             (second.span, second.code, &second.message) == (first.span, first.code, &first.message)
         });
+        self.findings.truncate(MOST_FINDINGS);
         self.findings
     }
 }

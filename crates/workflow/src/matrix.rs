@@ -17,7 +17,7 @@ use filter::{lookup, matches};
 pub const MOST_CELLS: usize = 256;
 
 /// The most combinations that are looked through for what `exclude` leaves of them.
-const MOST_COMBINATIONS: usize = 65_536;
+const MOST_COMBINATIONS: usize = 2_048;
 
 /// The most characters of a job's name that are shown, counted as GitHub counts them.
 const LONGEST_NAME: usize = 100;

@@ -59,6 +59,9 @@ impl Reading {
     pub fn findings(&self) -> Vec<(&Arc<Source>, Finding)> {
         let mut findings: Vec<(usize, Finding)> = Vec::new();
         for problem in &self.problems {
+            if findings.len() >= MOST_FINDINGS {
+                break;
+            }
             for mut finding in problem.findings(&self.sources[problem.file]) {
                 if let Some((file, place)) =
                     problem.caller.filter(|(file, _)| *file != problem.file)
@@ -71,7 +74,7 @@ impl Reading {
                     *file == problem.file
                         && (other.span, other.code) == (finding.span, finding.code)
                 };
-                if findings.len() < MOST_FINDINGS && !findings.iter().any(known) {
+                if !findings.iter().any(known) {
                     findings.push((problem.file, finding));
                 }
             }

@@ -101,6 +101,29 @@ jobs:
 }
 
 #[test]
+fn numbers_that_are_no_text() {
+    insta::assert_snapshot!(rendered(&read(
+        "on: push
+env:
+  VERSION: 1.10
+  ACCOUNT: 1234567890123456789
+  FINE: 1.1
+  ZERO: 0
+  QUOTED: '3.10'
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    timeout-minutes: 10.0
+    strategy:
+      matrix:
+        python: [3.9, 3.10]
+    steps:
+      - run: make
+"
+    )));
+}
+
+#[test]
 fn orders_in_the_background() {
     insta::assert_snapshot!(rendered(&read(
         "on: push
@@ -257,10 +280,11 @@ fn calls_have_limits() {
     assert_eq!(codes_of(9, small), ["too-large"]);
     // 50 calls in each of nine levels would be more than anybody can follow.
     let wide = |next: usize| {
-        let calls: String = (0..50)
-            .map(|call| format!("  a{call}: {{ uses: ./.github/workflows/{next}.yml }}\n"))
-            .collect();
-        format!("on: workflow_call\njobs:\n{calls}")
+        let mut text = "on: workflow_call\njobs:\n".to_owned();
+        for call in 0..50 {
+            writeln!(text, "  a{call}: {{ uses: ./.github/workflows/{next}.yml }}").unwrap();
+        }
+        text
     };
     let files = (1..=9).fold(Folder::default(), |files, level| {
         files.with(&format!(".github/workflows/{level}.yml"), &wide(level + 1))

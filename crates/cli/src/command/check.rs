@@ -94,19 +94,31 @@ impl Checked {
     fn read_workflow(&mut self, files: &WorkflowFiles, path: String) -> Result<(), Error> {
         let options = syntax::Options::default();
         let reading = syntax::read(&path, &files.bytes(&path)?, Some(files), &options);
-        let findings = reading.findings().into_iter();
-        self.findings.extend(findings.map(|(source, finding)| (source.clone(), finding)));
-        if let Some(workflow) = &reading.workflow {
-            let environments = self.manifest.as_ref().map(|manifest| {
-                manifest.environments().iter().map(ToString::to_string).collect::<Vec<_>>()
-            });
-            let options =
-                lint::Options { environments: environments.as_deref(), ..lint::Options::default() };
-            let findings = lint::lint(workflow, &options, Some(files)).into_iter();
-            self.findings.extend(findings.map(|finding| (workflow.source.clone(), finding)));
+        let found = self.lint(files, &reading);
+        // What a finding must not show is not shown by another one in the same file either.
+        let mut source = Source::clone(&reading.sources[0]);
+        for finding in found.iter().filter(|finding| finding.masked) {
+            source.hide(finding.span);
         }
+        let source = Arc::new(source);
+        for (of, finding) in reading.findings() {
+            let is_own = Arc::ptr_eq(of, &reading.sources[0]);
+            let of = if is_own { &source } else { of };
+            self.findings.push((of.clone(), finding));
+        }
+        self.findings.extend(found.into_iter().map(|finding| (source.clone(), finding)));
         self.files.push(path);
         Ok(())
+    }
+
+    fn lint(&self, files: &WorkflowFiles, reading: &syntax::Reading) -> Vec<Finding> {
+        let Some(workflow) = &reading.workflow else { return Vec::new() };
+        let environments = self.manifest.as_ref().map(|manifest| {
+            manifest.environments().iter().map(ToString::to_string).collect::<Vec<_>>()
+        });
+        let options =
+            lint::Options { environments: environments.as_deref(), ..lint::Options::default() };
+        lint::lint(workflow, &options, Some(files))
     }
 }
 

@@ -179,3 +179,18 @@ fn size_and_bytes() {
         assert!(ran.out.ends_with("1 error in highroad.yaml\n"), "{name}: {}", ran.out);
     }
 }
+
+#[test]
+fn workflows_are_checked_too_and_their_secrets_are_not_shown() {
+    let token = format!("ghp_{}", "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bD1fG3hJ5");
+    let workflow = format!(
+        "on: push\njobs:\n  build:\n    runs-on: ubuntu-latest\n    env: {{ TOKEN: {token} }}\n    steps:\n      \
+         - run: echo ${{{{ github.event.pull_request.title }}}}\n      - run: echo ${{{{ steps.gone.outputs.x }}}}\n"
+    );
+    let repository = Repository::with(&[(".github/workflows/ci.yml", workflow.as_str())]);
+    let ran = repository.run("check");
+    assert!(!ran.out.contains(&token), "{}", ran.out);
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+    assert_eq!(repository.run("check --strict").code, Some(1));
+    insta::assert_snapshot!(ran.out);
+}

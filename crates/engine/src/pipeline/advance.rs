@@ -60,7 +60,7 @@ impl Turn {
         if self.next.stage == (Stage::Cancelling { force: true }) {
             return Ok(false);
         }
-        let names = self.names(index);
+        let names = self.names_and_status(index);
         names.condition(condition).map_err(|why| format!("`if` cannot be evaluated: {why}"))
     }
 

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use model::persisted::Part;
-use model::pipeline::{Calling, Conclusion, Job, Progress, Request, Stage, Tree, Values};
+use model::pipeline::{Calling, Job, Progress, Request, Tree, Values};
 use serde_json::json;
 use workflow::expression::{self, Contexts, Special, Value};
 use workflow::{matrix, tree};
@@ -12,6 +12,7 @@ use workflow::{matrix, tree};
 use super::Turn;
 use super::limits::one_line;
 use super::place::Map;
+use super::status::Before;
 
 /// What is the same for all jobs, made once for a decision, and only if somebody asks for it.
 pub(super) struct Common {
@@ -30,7 +31,8 @@ impl Common {
 pub(super) struct Names {
     common: Rc<Common>,
     own: Vec<Context>,
-    before: Before,
+    /// Nothing where only an `if` may ask.
+    before: Option<Before>,
 }
 
 /// A context that differs from place to place. Asked for again it is the same value, as `==` wants.
@@ -38,18 +40,6 @@ struct Context {
     name: &'static str,
     values: Tree,
     value: OnceCell<Value>,
-}
-
-/// How the jobs before have ended.
-#[derive(Clone, Copy)]
-struct Before {
-    success: bool,
-    failure: bool,
-    cancelled: bool,
-}
-
-impl Before {
-    const NOTHING: Self = Self { success: true, failure: false, cancelled: false };
 }
 
 impl Turn {
@@ -67,7 +57,12 @@ impl Turn {
         if let Some(cell) = cell {
             own.push(context("matrix", cell.values.clone()));
         }
-        self.names_of(own, self.before(index, map))
+        self.names_of(own)
+    }
+
+    /// What a job's `if` sees.
+    pub(super) fn names_and_status(&self, index: usize) -> Names {
+        Names { before: Some(self.before(index)), ..self.names(index) }
     }
 
     /// What the outputs of a called workflow see.
@@ -79,18 +74,18 @@ impl Turn {
         let jobs = keys.enumerate().map(|(place, key)| (key, self.told(first + place)));
         let own =
             vec![context("inputs", self.inputs(Some(caller))), context("jobs", jobs.collect())];
-        self.names_of(own, Before::NOTHING)
+        self.names_of(own)
     }
 
     /// What a called workflow sees as a whole, before it begins.
     pub(super) fn names_of_called(&self, inputs: Values) -> Names {
-        self.names_of(vec![context("inputs", inputs)], Before::NOTHING)
+        self.names_of(vec![context("inputs", inputs)])
     }
 
     /// What the run is called.
     pub(super) fn run_name(&self) -> String {
         let (sheet, inputs) = (&self.next.sheet, self.inputs(None));
-        let names = self.names_of(vec![context("inputs", inputs)], Before::NOTHING);
+        let names = self.names_of(vec![context("inputs", inputs)]);
         let run_name = sheet.run_name.as_ref().and_then(|name| names.text("run-name", name).ok());
         let run_name = run_name.filter(|name| !name.trim().is_empty());
         one_line(run_name.as_ref().or(sheet.name.as_ref()).unwrap_or(&sheet.path))
@@ -104,8 +99,8 @@ impl Turn {
         Ok(self.names(index).truth("continue-on-error", Some(tree))?.unwrap_or(false))
     }
 
-    fn names_of(&self, own: Vec<Context>, before: Before) -> Names {
-        Names { common: self.common.clone(), own, before }
+    fn names_of(&self, own: Vec<Context>) -> Names {
+        Names { common: self.common.clone(), own, before: None }
     }
 
     fn inputs(&self, caller: Option<usize>) -> Values {
@@ -140,29 +135,6 @@ impl Turn {
             _ => Values::new(),
         }
     }
-
-    /// How all have ended that had to be over before a job, directly or not.
-    fn before(&self, index: usize, map: Map<'_, '_>) -> Before {
-        let cancelled = matches!(self.next.stage, Stage::Cancelling { .. });
-        let mut before = Before { success: !cancelled, failure: false, cancelled };
-        let mut seen = vec![false; map.workflow_of(self.next.jobs[index].caller).jobs.len()];
-        let mut ahead: Vec<_> = map.needed_by(index).collect();
-        while let Some(job) = ahead.pop() {
-            if std::mem::replace(&mut seen[self.next.jobs[job].index], true) {
-                continue;
-            }
-            let Progress::Over(result) = &self.next.jobs[job].progress else { continue };
-            let counted = result.counted();
-            // Without a condition it began because all before it had succeeded.
-            if counted == Conclusion::Success && map.sheet_of(job).condition.is_empty() {
-                continue;
-            }
-            before.success &= counted == Conclusion::Success;
-            before.failure |= counted == Conclusion::Failure;
-            ahead.extend(map.needed_by(job));
-        }
-        before
-    }
 }
 
 fn context(name: &'static str, values: Values) -> Context {
@@ -180,8 +152,8 @@ impl Names {
     }
 
     pub(super) fn condition(&self, text: &str) -> Result<bool, String> {
-        if text.trim().is_empty() {
-            return Ok(self.before.success);
+        if let Some(before) = self.before.filter(|_| text.trim().is_empty()) {
+            return Ok(before.success);
         }
         let condition = expression::condition(text).map_err(|error| error.to_string())?;
         condition.holds(self).map_err(|error| error.to_string())
@@ -197,11 +169,11 @@ impl Names {
 
     /// A tree that is to come to one text, which numbers and truth values are as well.
     pub(super) fn one_text(&self, key: &str, tree: &Tree) -> Result<String, String> {
-        let value = Value::from(self.json(key, tree)?);
-        if !value.is_primitive() {
-            return Err(format!("`{key}` must be a text, found {:?}", value.kind()));
+        match tree {
+            Tree::String(template) => self.text(key, template),
+            Tree::Array(_) | Tree::Object(_) => Err(format!("`{key}` must be a text")),
+            plain => Ok(Value::from(plain.clone()).to_text().into_owned()),
         }
-        Ok(value.to_text().into_owned())
     }
 
     /// A key's truth value; `None` where nothing is written.
@@ -249,15 +221,8 @@ impl Contexts for Names {
     }
 
     fn call(&self, function: Special, _: &[Value]) -> Result<Value, String> {
-        let truth = match function {
-            Special::Success => self.before.success,
-            Special::Failure => self.before.failure,
-            Special::Cancelled => self.before.cancelled,
-            Special::Always => true,
-            Special::HashFiles => {
-                return Err("it looks at files, which only the steps of a job have".to_owned());
-            }
-        };
-        Ok(Value::Boolean(truth))
+        let before = self.before.ok_or("only an `if` may ask how it went")?;
+        let truth = before.tell(function);
+        truth.map(Value::Boolean).ok_or_else(|| "only the steps of a job have files".to_owned())
     }
 }

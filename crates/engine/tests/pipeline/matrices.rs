@@ -34,7 +34,7 @@ fn a_matrix_makes_a_job_of_each_combination() {
 fn a_name_with_an_expression_tells_cells_apart_by_itself() {
     let road = Road::of(
         "
-  a: {name: On ${{ matrix.os }}, strategy: {matrix: {os: [x, y], n: [1]}}, $work}
+  a: {name: 'On ${{ matrix.os }}', strategy: {matrix: {os: [x, y], n: [1]}}, $work}
   b: {name: All of them, strategy: {matrix: {os: [x, y]}}, $work}
   c: {name: Alone, $work}
 ",
@@ -88,9 +88,7 @@ fn what_makes_no_matrix_fails_the_job() {
 
 #[test]
 fn a_matrix_of_which_exclude_leaves_nothing_runs_once() {
-    let road = Road::of(
-        "  test: {strategy: {matrix: {os: [x], exclude: [{os: x}]}}, $work}",
-    );
+    let road = Road::of("  test: {strategy: {matrix: {os: [x], exclude: [{os: x}]}}, $work}");
     assert_eq!(road.under_way(), ["test"]);
     assert!(!road.order("test").contexts.contains_key("matrix"));
     let strategy = json!({"fail-fast": true, "job-index": 0, "job-total": 1, "max-parallel": 1});
@@ -124,10 +122,7 @@ fn one_failing_cell_ends_the_others_unless_told_otherwise() {
     assert_eq!(road.wants(), ["halt test (2)"]);
     assert_eq!(
         road.tells_of(),
-        [
-            "test (1) ended with failure after 5 s",
-            "test (3) ended with cancelled: test (1) failed"
-        ]
+        ["test (1) ended with failure after 5 s", "test (3) ended with cancelled: test (1) failed"]
     );
     road.ends("test (2)", Ending::Cancelled);
     assert_eq!(road.under_way(), ["after"]);
@@ -162,9 +157,8 @@ fn a_cancelled_cell_ends_no_others() {
 
 #[test]
 fn no_more_cells_run_at_once_than_may() {
-    let mut road = Road::of(
-        "  test: {strategy: {max-parallel: 2, matrix: {n: [1, 2, 3, 4]}}, $work}",
-    );
+    let mut road =
+        Road::of("  test: {strategy: {max-parallel: 2, matrix: {n: [1, 2, 3, 4]}}, $work}");
     assert_eq!(road.under_way(), ["test (1)", "test (2)"]);
     assert_eq!(road.order("test (1)").contexts["strategy"]["max-parallel"], json!(2));
     road.succeeds("test (2)");
@@ -177,23 +171,21 @@ fn no_more_cells_run_at_once_than_may() {
 
 #[test]
 fn how_many_run_at_once_may_be_computed_but_not_nonsense() {
+    let ask = |most: serde_json::Value| {
+        let jobs = "  test: {strategy: {max-parallel: \"${{ vars.MOST }}\", matrix: {n: [1, 2, 3]}}, $work}";
+        Road::asked(jobs, |request| {
+            request.vars.insert("MOST".to_owned(), most);
+        })
+    };
     for (most, why) in [
-        ("0", "must be a whole number from 1 on, found 0"),
-        ("1.5", "must be a whole number from 1 on, found 1.5"),
-        ("NaN", "must be a number, found nothing"),
-        ("'two'", "must be a number, found the text `two`"),
+        (json!(0), "must be a whole number from 1 on, found 0"),
+        (json!(1.5), "must be a whole number from 1 on, found 1.5"),
+        (json!(null), "must be a number, found nothing"),
+        (json!("two"), "must be a number, found the text `two`"),
     ] {
-        let road = Road::of(&format!(
-            "  test: {{strategy: {{max-parallel: \"${{{{ {most} }}}}\", matrix: {{n: [1]}}}}, $work}}"
-        ));
-        assert_eq!(road.why("test"), format!("`max-parallel` {why}"));
+        assert_eq!(ask(most).why("test"), format!("`max-parallel` {why}"));
     }
-    let road = Road::of(
-        "  test: {strategy: {max-parallel: \"${{ 1 }}\", fail-fast: 'nonsense', matrix: {n: [1, 2]}}, $work}"
-            .replace("'nonsense'", "\"${{ github.event_name == 'push' }}\"")
-            .as_str(),
-    );
-    assert_eq!(road.under_way(), ["test (1)"]);
+    assert_eq!(ask(json!(2)).under_way(), ["test (1)", "test (2)"]);
 }
 
 #[test]
@@ -216,11 +208,11 @@ fn failures_may_be_tolerated_cell_by_cell() {
 
 #[test]
 fn whether_a_failure_matters_may_not_be_unknown() {
-    let mut road = Road::of("  test: {continue-on-error: \"${{ 'maybe' }}\", $work}");
+    let mut road = Road::of("  test: {continue-on-error: \"${{ github.event_name }}\", $work}");
     road.fails("test");
     assert_eq!(
         road.why("test"),
-        "`continue-on-error` must be `true` or `false`, found the text `maybe`"
+        "`continue-on-error` must be `true` or `false`, found the text `push`"
     );
     assert_eq!(road.conclusion(), Some(Conclusion::Failure));
 }
@@ -251,11 +243,12 @@ fn only_the_cells_that_were_asked_for_are_executed() {
         let cells = cells.collect();
         Road::asked(jobs, |request| request.cells = cells)
     };
-    assert_eq!(ask(&[("n", "2")]).under_way(), ["plain", "test (x, 2)", "test (y, 2)", "other (z)"]);
+    assert_eq!(
+        ask(&[("n", "2")]).under_way(),
+        ["plain", "test (x, 2)", "test (y, 2)", "other (z)"]
+    );
     let road = ask(&[("os", "x"), ("os", "y"), ("n", "1")]);
     assert_eq!(road.under_way(), ["plain", "test (x, 1)", "test (y, 1)"]);
-    assert_eq!(
-        road.tells_of().last().unwrap(),
-        "other is skipped: no cell of its matrix has the values that were asked for"
-    );
+    assert_eq!(road.why("other"), "no cell of its matrix has the values that were asked for");
+    assert_eq!(road.result("other").conclusion, Conclusion::Skipped);
 }

@@ -49,9 +49,10 @@ fn jobs_may_stand_in_any_order_in_the_file() {
     );
     assert_eq!(road.under_way(), ["first"]);
     road.goes_well();
-    assert_eq!(road.orders.iter().map(|order| &*order.name).collect::<Vec<_>>(), [
-        "first", "middle", "last"
-    ]);
+    assert_eq!(
+        road.orders.iter().map(|order| &*order.name).collect::<Vec<_>>(),
+        ["first", "middle", "last"]
+    );
 }
 
 #[test]

@@ -36,7 +36,7 @@ jobs:
     let order = road.order("Build it");
     assert_eq!((&*order.key, &*order.path), ("build", ".github/workflows/ci.yml"));
     assert_eq!(order.labels, ["self-hosted", "big"]);
-    assert_eq!(order.env, [json!({"A": 1}), json!({"B": "${{ github.ref }}"})]);
+    assert_eq!(order.env, [json!({"A": "1"}), json!({"B": "${{ github.ref }}"})]);
     assert_eq!(order.defaults.shell.as_deref(), Some("sh"));
     assert_eq!(order.defaults.working_directory.as_deref(), Some("app"));
     assert_eq!(order.timeout_seconds, 90);
@@ -66,16 +66,15 @@ fn where_a_job_runs_may_be_a_group_a_list_or_computed() {
     assert_eq!(labels("{group: big}"), "group:big");
     assert_eq!(labels("\"${{ fromJSON('[1, true]') }}\""), "1 true");
     assert_eq!(labels("\"${{ matrix.os }}\""), "`runs-on` comes to no label");
-    assert_eq!(
-        labels("\"${{ github }}\""),
-        "`runs-on` must be a text, found a mapping"
-    );
+    assert_eq!(labels("\"${{ github }}\""), "`runs-on` must be a text, found a mapping");
 }
 
 #[test]
 fn time_outs_have_a_default_and_bounds() {
     let timeout = |minutes: &str| {
-        let road = Road::of(&format!("  a: {{{minutes}$work}}"));
+        let road = Road::asked(&format!("  a: {{{minutes}$work}}"), |request| {
+            request.vars.insert("FIVE".to_owned(), json!("5"));
+        });
         match road.conclusion() {
             None => road.order("a").timeout_seconds.to_string(),
             Some(_) => road.why("a").to_owned(),
@@ -92,7 +91,7 @@ fn time_outs_have_a_default_and_bounds() {
         );
     }
     assert_eq!(
-        computed("'5'"),
+        computed("vars.FIVE"),
         "`timeout-minutes` must be a number, found the text `5`; `fromJSON(…)` makes a value of a text"
     );
 }

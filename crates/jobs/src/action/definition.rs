@@ -1,6 +1,5 @@
 //! What an action says of itself: its `action.yml`.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use model::source::Source;
 use model::yaml::{self, Mapping, Node, Value};
 
 use super::steps;
+use crate::worker::read_small;
 
 /// An action as its `action.yml` describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,13 @@ pub struct Input {
     pub default: Option<Template>,
     /// What whoever gives it is told.
     pub deprecated: Option<String>,
+}
+
+impl Input {
+    /// Names of inputs are alike whatever their case.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -67,8 +74,8 @@ impl Action {
     pub fn read(folder: &Path, shown: &str) -> Result<Self, DefinitionError> {
         for name in ["action.yml", "action.yaml"] {
             let shown = format!("{shown}/{name}");
-            match fs::read(folder.join(name)) {
-                Ok(bytes) => return parse(&shown, &bytes),
+            match read_small(&folder.join(name)) {
+                Ok(text) => return parse(&shown, text.as_bytes()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(DefinitionError::Unreadable(shown, error)),
             }
@@ -91,7 +98,8 @@ fn parse(shown: &str, bytes: &[u8]) -> Result<Action, DefinitionError> {
     let root = root.ok_or_else(|| file.wrong_at(0, "expected a mapping".to_owned()))?;
     let inputs = root.get("inputs").map(|node| inputs(node, &file)).transpose()?;
     let outputs = root.get("outputs").map(|node| outputs(node, &file)).transpose()?;
-    let runs = root.get("runs").ok_or_else(|| file.wrong_at(0, "expected the key `runs`".to_owned()))?;
+    let runs =
+        root.get("runs").ok_or_else(|| file.wrong_at(0, "expected the key `runs`".to_owned()))?;
     Ok(Action {
         name: root.get("name").and_then(Node::text).map(str::to_owned),
         inputs: inputs.unwrap_or_default(),
@@ -104,15 +112,24 @@ fn inputs(node: &Node, file: &File<'_>) -> Result<Vec<Input>, DefinitionError> {
     let inputs = inputs.entries.iter().map(|entry| {
         let (details, nothing) = (entry.value.as_mapping(), Mapping::default());
         if details.is_none() && !entry.value.is_null() {
-            return Err(file.wrong(&entry.value, format!("expected a mapping at the input `{}`", entry.key.text)));
+            return Err(file.wrong(
+                &entry.value,
+                format!("expected a mapping at the input `{}`", entry.key.text),
+            ));
         }
         let details = details.unwrap_or(&nothing);
         let default = details.get("default").map(|node| file.text(node, "default")).transpose()?;
         Ok(Input {
             name: entry.key.text.clone(),
-            required: details.get("required").and_then(Node::text).is_some_and(|text| text.eq_ignore_ascii_case("true")),
+            required: details
+                .get("required")
+                .and_then(Node::text)
+                .is_some_and(|text| text.eq_ignore_ascii_case("true")),
             default,
-            deprecated: details.get("deprecationMessage").and_then(Node::text).map(|text| text.trim().to_owned()),
+            deprecated: details
+                .get("deprecationMessage")
+                .and_then(Node::text)
+                .map(|text| text.trim().to_owned()),
         })
     });
     inputs.collect()
@@ -128,7 +145,11 @@ fn outputs(node: &Node, file: &File<'_>) -> Result<Vec<(String, Template)>, Defi
     outputs.collect()
 }
 
-fn runs(node: &Node, outputs: Vec<(String, Template)>, file: &File<'_>) -> Result<Runs, DefinitionError> {
+fn runs(
+    node: &Node,
+    outputs: Vec<(String, Template)>,
+    file: &File<'_>,
+) -> Result<Runs, DefinitionError> {
     let keys = file.mapping(node, "runs")?;
     let text = |key: &str| keys.get(key).map(|node| file.text(node, key)).transpose();
     let needed = |key: &str| {
@@ -139,18 +160,23 @@ fn runs(node: &Node, outputs: Vec<(String, Template)>, file: &File<'_>) -> Resul
     match using.as_str() {
         "composite" => {
             let steps = keys.get("steps");
-            let steps = steps.ok_or_else(|| file.wrong(node, "expected the key `runs.steps`".to_owned()))?;
+            let steps = steps
+                .ok_or_else(|| file.wrong(node, "expected the key `runs.steps`".to_owned()))?;
             Ok(Runs::Composite { steps: steps::read(steps, file)?, outputs })
         }
         "docker" => Ok(Runs::Docker(Docker { image: needed("image")? })),
         _ => {
             let node_version = using.strip_prefix("node").and_then(|version| version.parse().ok());
             let Some(version) = node_version else {
-                let message = format!("`using: {using}` is not known: `composite`, `docker` and `node20` are");
+                let message = format!(
+                    "`using: {using}` is not known: `composite`, `docker` and `node20` are"
+                );
                 return Err(file.wrong(node, message));
             };
             let hook = |script: &str, condition: &str| {
-                let Some(script) = text(script)?.filter(|script| !script.is_empty()) else { return Ok(None) };
+                let Some(script) = text(script)?.filter(|script| !script.is_empty()) else {
+                    return Ok(None);
+                };
                 Ok(Some((script, text(condition)?.unwrap_or_else(|| ALWAYS.to_owned()))))
             };
             Ok(Runs::JavaScript(JavaScript {
@@ -182,8 +208,14 @@ impl File<'_> {
         u32::try_from(self.source.position(node.span.start).line).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn mapping<'n>(&self, node: &'n Node, key: &str) -> Result<&'n Mapping, DefinitionError> {
-        let found = || self.wrong(node, format!("expected a mapping at `{key}`, found {}", node.described()));
+    pub(super) fn mapping<'n>(
+        &self,
+        node: &'n Node,
+        key: &str,
+    ) -> Result<&'n Mapping, DefinitionError> {
+        let found = || {
+            self.wrong(node, format!("expected a mapping at `{key}`, found {}", node.described()))
+        };
         node.as_mapping().ok_or_else(found)
     }
 
@@ -191,7 +223,8 @@ impl File<'_> {
         if let Value::Null = node.value {
             return Ok(String::new());
         }
-        let found = || self.wrong(node, format!("expected a text at `{key}`, found {}", node.described()));
+        let found =
+            || self.wrong(node, format!("expected a text at `{key}`, found {}", node.described()));
         node.text().map(str::to_owned).ok_or_else(found)
     }
 }

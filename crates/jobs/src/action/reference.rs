@@ -27,9 +27,7 @@ pub struct Repository {
 pub enum ReferenceError {
     #[error("`{0}` names no version: write `{0}@` and a tag, a branch or a commit")]
     NoVersion(String),
-    #[error(
-        "`{0}` is no action: write `owner/name@version`, `./folder` or `docker://image`"
-    )]
+    #[error("`{0}` is no action: write `owner/name@version`, `./folder` or `docker://image`")]
     Unknown(String),
 }
 
@@ -135,7 +133,9 @@ mod tests {
             assert_eq!(parse(text).as_deref(), Ok(text));
         }
         assert_eq!(parse("a/b"), Err(ReferenceError::NoVersion("a/b".into())));
-        for text in ["", "x", "x@v1", "a/b@", "a/../b@v1", "a/b/../c@v1", "a/b@-x", "../x@v1", "docker://"] {
+        for text in
+            ["", "x", "x@v1", "a/b@", "a/../b@v1", "a/b/../c@v1", "a/b@-x", "../x@v1", "docker://"]
+        {
             assert_eq!(parse(text), Err(ReferenceError::Unknown(text.into())));
         }
     }

@@ -79,12 +79,11 @@ impl Mirrors {
         let lock = File::create(home.join("lock")).map_err(in_cache)?;
         lock.lock().map_err(in_cache)?;
         let fetch = Fetch { git, url: &url, store: home.join("git"), halt };
-        let (commit, name) = match named {
-            Some(commit) => (commit, None),
-            None => {
-                let (commit, name) = fetch.resolve(&repository.version)?;
-                (commit, Some(name))
-            }
+        let (commit, name) = if let Some(commit) = named {
+            (commit, None)
+        } else {
+            let (commit, name) = fetch.resolve(&repository.version)?;
+            (commit, Some(name))
         };
         if let Some(found) = kept(&home, &commit) {
             return Ok(found);
@@ -122,12 +121,16 @@ impl Fetch<'_> {
         command.args(["ls-remote", "--", self.url, &tag, &peeled, &branch]);
         let output = self.run(&mut command)?;
         let commit_of = |wanted: &str| {
-            output.lines().filter_map(|line| line.split_once('\t')).find(|(_, name)| *name == wanted)
+            output
+                .lines()
+                .filter_map(|line| line.split_once('\t'))
+                .find(|(_, name)| *name == wanted)
         };
         // A tag that says more than its commit names that behind it.
         let found = [(&peeled, &tag), (&tag, &tag), (&branch, &branch)];
         let found = found.into_iter().find_map(|(wanted, name)| Some((commit_of(wanted)?.0, name)));
-        let missing = || SourceError::NoVersion { url: self.url.to_owned(), version: version.to_owned() };
+        let missing =
+            || SourceError::NoVersion { url: self.url.to_owned(), version: version.to_owned() };
         let (commit, name) = found.ok_or_else(missing)?;
         Ok((commit.to_owned(), name.clone()))
     }
@@ -151,12 +154,19 @@ impl Fetch<'_> {
         if let Err(error) = alone {
             match name {
                 Some(name) => fetch(&["--depth=1", "--", self.url, name])?,
-                None => fetch(&["--", self.url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"])
-                    .map_err(|_| error)?,
+                None => fetch(&[
+                    "--",
+                    self.url,
+                    "+refs/heads/*:refs/heads/*",
+                    "+refs/tags/*:refs/tags/*",
+                ])
+                .map_err(|_| error)?,
             };
         }
-        let found = from_store(&["rev-parse", "--verify", "--quiet", &format!("{commit}^{{commit}}")]);
-        let missing = || SourceError::NoVersion { url: self.url.to_owned(), version: commit.to_owned() };
+        let found =
+            from_store(&["rev-parse", "--verify", "--quiet", &format!("{commit}^{{commit}}")]);
+        let missing =
+            || SourceError::NoVersion { url: self.url.to_owned(), version: commit.to_owned() };
         let found = found.map_err(|_| missing())?.trim().to_owned();
         if found != commit {
             let (url, wanted) = (self.url.to_owned(), commit.to_owned());

@@ -5,18 +5,31 @@ use model::yaml::{Node, Value};
 
 use super::definition::{DefinitionError, File};
 
-const KEYS: &[&str] =
-    &["name", "id", "if", "env", "continue-on-error", "run", "shell", "working-directory", "uses", "with"];
+const KEYS: &[&str] = &[
+    "name",
+    "id",
+    "if",
+    "env",
+    "continue-on-error",
+    "run",
+    "shell",
+    "working-directory",
+    "uses",
+    "with",
+];
 
 pub(super) fn read(node: &Node, file: &File<'_>) -> Result<Vec<StepSheet>, DefinitionError> {
     let steps = node.as_sequence();
-    let steps = steps.ok_or_else(|| file.wrong(node, "expected a list at `runs.steps`".to_owned()))?;
+    let steps =
+        steps.ok_or_else(|| file.wrong(node, "expected a list at `runs.steps`".to_owned()))?;
     steps.iter().map(|step| self::step(step, file)).collect()
 }
 
 fn step(node: &Node, file: &File<'_>) -> Result<StepSheet, DefinitionError> {
     let keys = file.mapping(node, "steps")?;
-    if let Some(unknown) = keys.entries.iter().find(|entry| !KEYS.contains(&entry.key.text.as_str())) {
+    if let Some(unknown) =
+        keys.entries.iter().find(|entry| !KEYS.contains(&entry.key.text.as_str()))
+    {
         let message = format!("`{}` is not known in a step of an action", unknown.key.text);
         return Err(file.wrong(&unknown.value, message));
     }
@@ -25,7 +38,8 @@ fn step(node: &Node, file: &File<'_>) -> Result<StepSheet, DefinitionError> {
     let work = match (text("run")?, text("uses")?) {
         (Some(script), None) => {
             let Some(shell) = text("shell")? else {
-                let message = "expected the key `shell`: a step of an action says which shell it needs";
+                let message =
+                    "expected the key `shell`: a step of an action says which shell it needs";
                 return Err(file.wrong(node, message.to_owned()));
             };
             let working_directory = text("working-directory")?;
@@ -58,8 +72,10 @@ fn tree(node: &Node) -> Tree {
         Value::Float(value) => Tree::from(*value),
         Value::String(text) => Tree::from(text.as_str()),
         Value::Sequence(items) => items.iter().map(tree).collect(),
-        Value::Mapping(mapping) => {
-            mapping.entries.iter().map(|entry| (entry.key.text.clone(), tree(&entry.value))).collect()
-        }
+        Value::Mapping(mapping) => mapping
+            .entries
+            .iter()
+            .map(|entry| (entry.key.text.clone(), tree(&entry.value)))
+            .collect(),
     }
 }

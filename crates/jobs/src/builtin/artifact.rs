@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use ports::depot::{
-    ArtifactFilter, DepotErrorKind, Limits, RestoreArtifacts, SaveArtifact, SavedArtifact, Source, Which,
+    ArtifactFilter, DepotErrorKind, Limits, RestoreArtifacts, SaveArtifact, SavedArtifact, Source,
+    Which,
 };
 
 use super::call::{Call, Trouble};
@@ -31,7 +32,10 @@ pub(super) fn upload(call: &mut Call<'_, '_>) -> Result<(), String> {
         return Ok(());
     }
     let count = files.len();
-    call.say(&format!("With the provided path, there will be {count} file{} uploaded", if count == 1 { "" } else { "s" }));
+    call.say(&format!(
+        "With the provided path, there will be {count} file{} uploaded",
+        if count == 1 { "" } else { "s" }
+    ));
     let mut name = call.input("name").to_owned();
     if !call.flag("archive")? {
         let [file] = files.as_slice() else {
@@ -75,7 +79,10 @@ pub(super) fn download(call: &mut Call<'_, '_>) -> Result<(), String> {
     let name = call.input("name").to_owned();
     let ids = call.input("artifact-ids").to_owned();
     if !name.is_empty() && !ids.is_empty() {
-        return Err("Inputs 'name' and 'artifact-ids' cannot be used together. Please specify only one.".to_owned());
+        return Err(
+            "Inputs 'name' and 'artifact-ids' cannot be used together. Please specify only one."
+                .to_owned(),
+        );
     }
     let run = run(call)?;
     let which = if !name.is_empty() {
@@ -95,7 +102,8 @@ pub(super) fn download(call: &mut Call<'_, '_>) -> Result<(), String> {
         return Err(format!("Unable to download artifact(s): Artifact '{name}' not found"));
     }
     if found.is_empty() && !ids.is_empty() {
-        return Err("Unable to download artifact(s): None of the provided artifact IDs were found".to_owned());
+        return Err("Unable to download artifact(s): None of the provided artifact IDs were found"
+            .to_owned());
     }
     // Since version 5 a lone artifact gets no folder of its own.
     let is_lone = found.len() == 1 && call.major().is_none_or(|major| major >= 5);
@@ -108,7 +116,10 @@ pub(super) fn download(call: &mut Call<'_, '_>) -> Result<(), String> {
         restored.map_err(|trouble| format!("Unable to download artifact(s): {trouble}"))?
     };
     for artifact in &restored {
-        call.say(&format!("- {} (ID: {}, Size: {}, Digest: {})", artifact.name, artifact.id, artifact.size, artifact.digest));
+        call.say(&format!(
+            "- {} (ID: {}, Size: {}, Digest: {})",
+            artifact.name, artifact.id, artifact.size, artifact.digest
+        ));
     }
     call.say(&format!("Total of {} artifact(s) downloaded", restored.len()));
     call.output("download-path", into.to_string_lossy());
@@ -169,7 +180,8 @@ fn parent(path: &Path) -> PathBuf {
 /// The longest path that all of them begin with.
 fn common(paths: &[PathBuf]) -> PathBuf {
     let (first, rest) = paths.split_first().expect("there are several");
-    let shared = first.ancestors().find(|ancestor| rest.iter().all(|path| path.starts_with(ancestor)));
+    let shared =
+        first.ancestors().find(|ancestor| rest.iter().all(|path| path.starts_with(ancestor)));
     shared.unwrap_or(Path::new("/")).to_owned()
 }
 
@@ -203,6 +215,8 @@ mod tests {
         let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
         assert_eq!(common(&paths(&["/ws/a/b", "/ws/a/c/d"])), Path::new("/ws/a"));
         assert_eq!(common(&paths(&["/ws/a", "/home/x"])), Path::new("/"));
-        assert!(check_name("a/b").is_err() && check_name("").is_err() && check_name("dist-1.0").is_ok());
+        assert!(
+            check_name("a/b").is_err() && check_name("").is_err() && check_name("dist-1.0").is_ok()
+        );
     }
 }

@@ -38,7 +38,8 @@ pub(super) fn restore(call: &mut Call<'_, '_>, notes: Notes) -> Result<(), Strin
                 "Failed to restore cache entry. Exiting as fail-on-cache-miss is set. Input key: {key}"
             ));
         }
-        let keys: Vec<&str> = std::iter::once(&key).chain(&restore_keys).map(String::as_str).collect();
+        let keys: Vec<&str> =
+            std::iter::once(&key).chain(&restore_keys).map(String::as_str).collect();
         call.say(&format!("Cache not found for input keys: {}", keys.join(", ")));
         return Ok(());
     };
@@ -55,25 +56,23 @@ pub(super) fn restore(call: &mut Call<'_, '_>, notes: Notes) -> Result<(), Strin
 }
 
 /// What `actions/cache` does when all steps went well.
-pub(super) fn save_at_end(call: &mut Call<'_, '_>) -> Result<(), String> {
+pub(super) fn save_at_end(call: &mut Call<'_, '_>) {
     let Some(key) = call.noted(KEY) else {
-        call.say("[warning]Key is not specified.");
-        return Ok(());
+        return call.say("[warning]Key is not specified.");
     };
     if call.noted(FOUND).is_some_and(|found| is_exact(&key, &found)) {
-        call.say(&format!("Cache hit occurred on the primary key {key}, not saving cache."));
-        return Ok(());
+        return call
+            .say(&format!("Cache hit occurred on the primary key {key}, not saving cache."));
     }
     let paths = paths(call);
-    keep(call, &key, paths);
-    Ok(())
+    keep(call, &key, &paths);
 }
 
 pub(super) fn save(call: &mut Call<'_, '_>) -> Result<(), String> {
     let key = call.needed("key")?.to_owned();
     call.needed("path")?;
     let paths = paths(call);
-    if !keep(call, &key, paths) {
+    if !keep(call, &key, &paths) {
         call.warn("Cache save failed.");
     }
     Ok(())
@@ -108,13 +107,20 @@ pub(super) fn look_up(
 }
 
 /// Keeps files under a key, and tells whether they are kept now. Failing is no failure of the job.
-pub(super) fn keep(call: &mut Call<'_, '_>, key: &str, paths: Vec<String>) -> bool {
+pub(super) fn keep(call: &mut Call<'_, '_>, key: &str, paths: &[String]) -> bool {
     match try_keep(call, key, paths) {
         Ok(Saved::New { cache, added, skipped }) => {
             for left_out in skipped {
-                call.say(&format!("[warning]Left out {}: {}", left_out.path.display(), left_out.because));
+                call.say(&format!(
+                    "[warning]Left out {}: {}",
+                    left_out.path.display(),
+                    left_out.because
+                ));
             }
-            call.say(&format!("Cache Size: {} bytes in {} files, {added} bytes of them new", cache.size, cache.files));
+            call.say(&format!(
+                "Cache Size: {} bytes in {} files, {added} bytes of them new",
+                cache.size, cache.files
+            ));
             call.say(&format!("Cache saved with key: {key}"));
             true
         }
@@ -129,16 +135,19 @@ pub(super) fn keep(call: &mut Call<'_, '_>, key: &str, paths: Vec<String>) -> bo
     }
 }
 
-fn try_keep(call: &Call<'_, '_>, key: &str, paths: Vec<String>) -> Result<Saved, String> {
+fn try_keep(call: &Call<'_, '_>, key: &str, paths: &[String]) -> Result<Saved, String> {
     let globs = Globs::parse(&paths.join("\n"), call.base()).map_err(|error| error.to_string())?;
     // Folders are saved whole, so what is in them need not be looked for.
     let options = Options { follow_links: true, descend: false, skip_hidden: false };
-    let found: Result<Vec<PathBuf>, _> = globs.walk(options).map(|found| found.map(|found| found.path)).collect();
+    let found: Result<Vec<PathBuf>, _> =
+        globs.walk(options).map(|found| found.map(|found| found.path)).collect();
     let found = found.map_err(|error| error.to_string())?;
     if found.is_empty() {
-        return Err("Path Validation Error: Path(s) specified in the action for caching do(es) not exist, \
+        return Err(
+            "Path Validation Error: Path(s) specified in the action for caching do(es) not exist, \
                     hence no cache is being saved."
-            .to_owned());
+                .to_owned(),
+        );
     }
     let save = SaveCache {
         repository: call.github("repository"),

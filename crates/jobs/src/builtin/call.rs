@@ -13,7 +13,7 @@ use ports::depot::{DepotError, Root};
 use crate::action::Repository;
 use crate::context::{Pairs, View};
 use crate::glob::Base;
-use crate::worker::{Job, Said, Site, Task, chain, put_first, set};
+use crate::worker::{Job, Running, Said, Site, Task, chain, put_first, set};
 
 pub(super) struct Call<'a, 'j> {
     pub(super) job: &'a Job<'j>,
@@ -22,6 +22,17 @@ pub(super) struct Call<'a, 'j> {
     pub(super) repository: &'a Repository,
     pub(super) inputs: &'a Pairs,
     pub(super) said: &'a mut Said,
+}
+
+impl<'a, 'j> Call<'a, 'j> {
+    pub(super) fn new(
+        job: &'a Job<'j>,
+        repository: &'a Repository,
+        inputs: &'a Pairs,
+        step: &'a mut Running<'_, '_>,
+    ) -> Self {
+        Self { job, repository, inputs, view: step.view, site: step.site, said: step.said }
+    }
 }
 
 impl Call<'_, '_> {
@@ -33,7 +44,11 @@ impl Call<'_, '_> {
 
     pub(super) fn needed(&self, name: &str) -> Result<&str, String> {
         let value = self.input(name);
-        if value.is_empty() { Err(format!("Input required and not supplied: {name}")) } else { Ok(value) }
+        if value.is_empty() {
+            Err(format!("Input required and not supplied: {name}"))
+        } else {
+            Ok(value)
+        }
     }
 
     pub(super) fn flag(&self, name: &str) -> Result<bool, String> {
@@ -139,7 +154,8 @@ impl Call<'_, '_> {
 
     /// What a program prints that runs in the workspace with the variables of the step.
     pub(super) fn ask(&self, program: &Path, arguments: &[&str]) -> Result<String, String> {
-        self.ask_in(self.workspace(), program, arguments, &[]).map(|said| String::from_utf8_lossy(&said).into_owned())
+        self.ask_in(self.workspace(), program, arguments, &[])
+            .map(|said| String::from_utf8_lossy(&said).into_owned())
     }
 
     pub(super) fn ask_in(
@@ -157,13 +173,15 @@ impl Call<'_, '_> {
             environment.insert((*name).to_owned(), (*value).to_owned());
         }
         let arguments = arguments.iter().map(OsString::from).collect();
-        let task = Task { program: program.to_owned(), arguments, environment, folder: folder.to_owned() };
+        let task =
+            Task { program: program.to_owned(), arguments, environment, folder: folder.to_owned() };
         self.job.ask(task, self.site)
     }
 
     /// Writes a file of the job's own. What stands at its place goes: a link is not followed.
     pub(super) fn write(&self, path: &Path, text: &str) -> Result<(), String> {
-        let wrong = |error: std::io::Error| format!("{} cannot be written: {error}", path.display());
+        let wrong =
+            |error: std::io::Error| format!("{} cannot be written: {error}", path.display());
         let folder = path.parent().unwrap_or(path);
         self.own_folder(&folder.to_string_lossy())?;
         std::fs::create_dir_all(folder).map_err(wrong)?;
@@ -181,7 +199,10 @@ impl Call<'_, '_> {
     }
 
     /// Waits for the depot, but not longer than the step may take.
-    pub(super) fn wait<T>(&self, answer: BoxFuture<'_, Result<T, DepotError>>) -> Result<T, Trouble> {
+    pub(super) fn wait<T>(
+        &self,
+        answer: BoxFuture<'_, Result<T, DepotError>>,
+    ) -> Result<T, Trouble> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Trouble::Given(error.to_string()))?;
         let (tell, told) = tokio::sync::oneshot::channel::<()>();
@@ -201,7 +222,8 @@ impl Call<'_, '_> {
                 if let Poll::Ready(Ok(())) = told.as_mut().poll(context) {
                     return Poll::Ready(Err(Trouble::Given("cancelled".to_owned())));
                 }
-                let is_late = late.as_mut().is_some_and(|late| late.as_mut().poll(context).is_ready());
+                let is_late =
+                    late.as_mut().is_some_and(|late| late.as_mut().poll(context).is_ready());
                 if is_late {
                     return Poll::Ready(Err(Trouble::Given("timed out".to_owned())));
                 }

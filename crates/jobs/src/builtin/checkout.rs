@@ -68,13 +68,19 @@ pub(super) fn run(call: &mut Call<'_, '_>) -> Result<(), String> {
 
 fn wanted(call: &mut Call<'_, '_>) -> Result<Wanted, String> {
     if !call.input("ssh-key").is_empty() {
-        return Err("the input `ssh-key` has no meaning here: repositories are on this machine, or come \
+        return Err(
+            "the input `ssh-key` has no meaning here: repositories are on this machine, or come \
                     from the mirrors that are configured"
-            .to_owned());
+                .to_owned(),
+        );
     }
     let folder = normal(&call.workspace().join(call.input("path")));
     if !folder.starts_with(call.workspace()) || call.own_folder(call.input("path")).is_err() {
-        return Err(format!("Repository path '{}' is not under '{}'", folder.display(), call.workspace().display()));
+        return Err(format!(
+            "Repository path '{}' is not under '{}'",
+            folder.display(),
+            call.workspace().display()
+        ));
     }
     let repository = call.input("repository").to_owned();
     let own = call.github("repository");
@@ -91,7 +97,8 @@ fn wanted(call: &mut Call<'_, '_>) -> Result<Wanted, String> {
     } else {
         (None, Some(given.clone()))
     };
-    let from = if is_own { of_run(call, &given)? } else { From::Url(elsewhere(call, &repository)?) };
+    let from =
+        if is_own { of_run(call, &given)? } else { From::Url(elsewhere(call, &repository)?) };
     let depth = call.input("fetch-depth").parse::<f64>().unwrap_or(0.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
     let depth = Some(depth as u32).filter(|depth| *depth > 0);
@@ -121,8 +128,14 @@ fn of_run(call: &Call<'_, '_>, given: &str) -> Result<From, String> {
         Source::WorkingTree(path) => {
             // Asking for what is checked out there anyway means what lies there.
             let is_there = given.is_empty()
-                || ["sha", "ref", "ref_name", "head_ref"].iter().any(|name| call.github(name) == given);
-            if is_there { Ok(From::WorkingTree(path.clone())) } else { Ok(From::Repository(path.clone())) }
+                || ["sha", "ref", "ref_name", "head_ref"]
+                    .iter()
+                    .any(|name| call.github(name) == given);
+            if is_there {
+                Ok(From::WorkingTree(path.clone()))
+            } else {
+                Ok(From::Repository(path.clone()))
+            }
         }
         Source::Nothing => Err("this run has no repository to check out".to_owned()),
     }
@@ -133,7 +146,9 @@ fn elsewhere(call: &Call<'_, '_>, repository: &str) -> Result<String, String> {
     let (owner, name) = repository
         .split_once('/')
         .filter(|(owner, name)| !owner.is_empty() && !name.is_empty() && !name.contains('/'))
-        .ok_or_else(|| format!("Invalid repository '{repository}'. Expected format {{owner}}/{{repo}}."))?;
+        .ok_or_else(|| {
+            format!("Invalid repository '{repository}'. Expected format {{owner}}/{{repo}}.")
+        })?;
     let url = call.job.bench.mirrors.url(owner, name);
     url.ok_or_else(|| SourceError::NoMirror(repository.to_owned()).to_string())
 }
@@ -154,8 +169,11 @@ fn clear(call: &Call<'_, '_>, folder: &Path) -> Result<(), String> {
     for entry in fs::read_dir(folder).map_err(wrong)? {
         let entry = entry.map_err(wrong)?;
         let is_folder = entry.file_type().map_err(wrong)?.is_dir();
-        let removed =
-            if is_folder { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
+        let removed = if is_folder {
+            fs::remove_dir_all(entry.path())
+        } else {
+            fs::remove_file(entry.path())
+        };
         removed.map_err(wrong)?;
     }
     Ok(())

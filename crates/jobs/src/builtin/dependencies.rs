@@ -27,7 +27,8 @@ pub(super) fn restore(call: &mut Call<'_, '_>, wanted: &Dependencies) -> Result<
     let said_by = if given.is_empty() { wanted.said_by.clone() } else { vec![given] };
     let mut hash = String::new();
     for patterns in &said_by {
-        hash = hash_files(patterns, call.workspace(), call.home()).map_err(|error| error.to_string())?;
+        hash = hash_files(patterns, call.workspace(), call.home())
+            .map_err(|error| error.to_string())?;
         if !hash.is_empty() {
             break;
         }
@@ -68,6 +69,7 @@ pub(super) fn save_at_end(call: &mut Call<'_, '_>) -> Result<(), String> {
         call.say(&format!("Cache hit occurred on the primary key {key}, not saving cache."));
         return Ok(());
     }
-    cache::keep(call, &key, paths.lines().map(str::to_owned).collect());
+    let paths: Vec<String> = paths.lines().map(str::to_owned).collect();
+    cache::keep(call, &key, &paths);
     Ok(())
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::call::Call;
 use super::version::{Range, Version};
+use crate::worker::read_small;
 
 pub(super) use go::go;
 pub(super) use java::java;
@@ -27,6 +28,9 @@ struct Installed {
     /// The program itself, where it is found on the `PATH`.
     program: Option<PathBuf>,
 }
+
+/// Whether a version is one of those that are meant.
+type Fits = Box<dyn Fn(&Version) -> bool>;
 
 /// The newest that fits.
 fn choose(mut installed: Vec<Installed>, fits: impl Fn(&Version) -> bool) -> Option<Installed> {
@@ -74,8 +78,9 @@ fn range(text: &str) -> Result<Range, String> {
 /// The text of a file that says which version is wanted.
 fn version_file(call: &Call<'_, '_>, written: &str) -> Result<String, String> {
     let path = call.workspace().join(written);
-    fs::read_to_string(&path)
-        .map_err(|_| format!("The specified version file at: {} does not exist", path.display()))
+    read_small(&path).map_err(|error| {
+        format!("The specified version file at: {} cannot be read: {error}", path.display())
+    })
 }
 
 /// The version that `.tool-versions` has for a tool.
@@ -91,7 +96,11 @@ fn missing(what: &str, wanted: &str, found: &[Installed], hint: &str) -> String 
     let mut versions: Vec<String> = found.iter().map(|tool| tool.version.to_string()).collect();
     versions.sort();
     versions.dedup();
-    let found = if versions.is_empty() { "there is none".to_owned() } else { format!("there is {}", versions.join(", ")) };
+    let found = if versions.is_empty() {
+        "there is none".to_owned()
+    } else {
+        format!("there is {}", versions.join(", "))
+    };
     format!("{what} {wanted} is wanted, and on this machine {found}: {hint}")
 }
 

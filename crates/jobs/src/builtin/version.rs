@@ -132,7 +132,8 @@ impl Bound {
 fn alternative(text: &str) -> Option<Vec<Bound>> {
     let text = text.trim();
     if let Some((from, to)) = text.split_once(" - ") {
-        let mut bounds = vec![Bound { side: Side::AtLeast, version: Partial::parse(from)?.lowest() }];
+        let mut bounds =
+            vec![Bound { side: Side::AtLeast, version: Partial::parse(from)?.lowest() }];
         bounds.extend(Partial::parse(to)?.at_most());
         return Some(bounds);
     }
@@ -222,7 +223,9 @@ impl Partial {
             bounds
         };
         Some(match operator {
-            "" | "=" if self.is_whole() => vec![Bound { side: Side::Exactly, version: self.lowest() }],
+            "" | "=" if self.is_whole() => {
+                vec![Bound { side: Side::Exactly, version: self.lowest() }]
+            }
             "" | "=" => between(self.next()),
             ">=" => vec![lowest],
             ">" if self.is_whole() => vec![Bound { side: Side::Above, version: self.lowest() }],
@@ -287,8 +290,10 @@ mod tests {
 
     #[test]
     fn versions_are_in_order() {
-        let sorted = ["1.0.0-2", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-rc.1", "1.0.0", "1.0.1", "1.10.0"];
-        let versions: Vec<Version> = sorted.iter().filter_map(|text| Version::parse(text)).collect();
+        let sorted =
+            ["1.0.0-2", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-rc.1", "1.0.0", "1.0.1", "1.10.0"];
+        let versions: Vec<Version> =
+            sorted.iter().filter_map(|text| Version::parse(text)).collect();
         assert!(versions.is_sorted() && versions.len() == sorted.len());
         assert_eq!(versions.iter().map(ToString::to_string).collect::<Vec<_>>(), sorted);
         assert_eq!(Version::parse("21.0.5+11-LTS"), Some(Version::new(21, 0, 5)));

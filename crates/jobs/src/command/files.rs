@@ -18,8 +18,8 @@ const REFUSED: [&str; 1] = ["NODE_OPTIONS"];
 /// Why such a file cannot be taken at its word.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    #[error("the file cannot be read")]
-    Unreadable(#[from] io::Error),
+    #[error("the file cannot be read: {0}")]
+    Unreadable(io::Error),
     #[error("it is no plain file any more")]
     NoFile,
     #[error("{} KiB, and {} KiB is the limit", .bytes.div_ceil(1024), .most / 1024)]
@@ -108,12 +108,12 @@ fn read_at_most(path: &Path, most: u64) -> Result<String, FileError> {
         Err(rustix::io::Errno::LOOP) => return Err(FileError::NoFile),
         Err(error) => return Err(FileError::Unreadable(error.into())),
     };
-    let metadata = file.metadata()?;
+    let metadata = file.metadata().map_err(FileError::Unreadable)?;
     if !metadata.is_file() {
         return Err(FileError::NoFile);
     }
     let mut bytes = Vec::new();
-    (&file).take(most + 1).read_to_end(&mut bytes)?;
+    (&file).take(most + 1).read_to_end(&mut bytes).map_err(FileError::Unreadable)?;
     if bytes.len() as u64 > most {
         return Err(FileError::TooLarge { bytes: metadata.len().max(most + 1), most });
     }
@@ -230,8 +230,14 @@ mod tests {
         for (text, message) in [
             ("a=b\n\nc", "line 3: invalid format 'c'. Write NAME=VALUE or NAME<<DELIMITER"),
             ("=b", "line 1: invalid format '=b'. Name must not be empty"),
-            ("<<b\n", "line 1: invalid format '<<b'. Name must not be empty and delimiter must not be empty"),
-            ("a<<\n", "line 1: invalid format 'a<<'. Name must not be empty and delimiter must not be empty"),
+            (
+                "<<b\n",
+                "line 1: invalid format '<<b'. Name must not be empty and delimiter must not be empty",
+            ),
+            (
+                "a<<\n",
+                "line 1: invalid format 'a<<'. Name must not be empty and delimiter must not be empty",
+            ),
             ("x=y\na<<EOF\nb\n", "line 2: invalid value. Matching delimiter not found 'EOF'"),
         ] {
             assert_eq!(pairs(text).unwrap_err().to_string(), message);

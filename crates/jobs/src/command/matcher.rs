@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use model::pipeline::{Annotation, Level};
 
-use config::{Matcher, Part, Parts};
+use config::{Matcher, Part, Parts, UnderWay};
 
 /// The problem matchers of a job. Clones share them.
 #[derive(Clone, Default)]
@@ -26,8 +26,8 @@ struct Shared {
 /// Why a file of problem matchers cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum MatcherError {
-    #[error("no problem matchers as JSON")]
-    Json(#[from] serde_json::Error),
+    #[error("it holds no problem matchers: {0}")]
+    Json(serde_json::Error),
     #[error("matcher '{owner}': {why}")]
     Matcher { owner: String, why: String },
     #[error("more than {} problem matchers", config::MOST_MATCHERS)]
@@ -90,7 +90,7 @@ pub(crate) struct Matching {
     matchers: Matchers,
     version: u64,
     /// Each with what its patterns but the last have found so far.
-    under_way: Vec<(Arc<Matcher>, Vec<Option<Parts>>)>,
+    under_way: Vec<(Arc<Matcher>, UnderWay)>,
 }
 
 impl Matching {
@@ -107,7 +107,7 @@ impl Matching {
             let under_way = std::mem::take(&mut self.under_way);
             let before = |matcher: &Arc<Matcher>| {
                 let same = under_way.iter().find(|(known, _)| Arc::ptr_eq(known, matcher));
-                same.map_or_else(|| vec![None; matcher.patterns.len() - 1], |(_, parts)| parts.clone())
+                same.map_or_else(|| matcher.nothing_yet(), |(_, lines)| lines.clone())
             };
             self.under_way =
                 matchers.iter().map(|matcher| (matcher.clone(), before(matcher))).collect();
@@ -119,11 +119,11 @@ impl Matching {
     pub(crate) fn find(&mut self, line: &[u8]) -> Option<Annotation> {
         let line = config::without_colours(line);
         for index in 0..self.under_way.len() {
-            let (matcher, parts) = &mut self.under_way[index];
-            let Some(found) = matcher.find(&line, parts) else { continue };
-            for (other, (_, parts)) in self.under_way.iter_mut().enumerate() {
+            let (matcher, lines) = &mut self.under_way[index];
+            let Some(found) = matcher.find(&line, lines) else { continue };
+            for (other, (_, lines)) in self.under_way.iter_mut().enumerate() {
                 if other != index {
-                    parts.fill(None);
+                    lines.fill(None);
                 }
             }
             if let Some(annotation) = annotation(&found) {

@@ -46,9 +46,8 @@ pub(crate) fn hash_files(
         if path == workspace || !path.starts_with(workspace) || !path.is_file() {
             continue;
         }
-        let hash = hash_file(&path).map_err(|error| {
-            HashFilesError::Unreadable(format!("{}: {error}", path.display()))
-        })?;
+        let hash = hash_file(&path)
+            .map_err(|error| HashFilesError::Unreadable(format!("{}: {error}", path.display())))?;
         all.update(hash);
         is_any = true;
     }

@@ -48,7 +48,8 @@ impl Pattern {
             [b'.'] | [b'.', b'/', ..] => (base.folder, &text[1..]),
             _ => (base.folder, text),
         };
-        let mut parts: Vec<Part> = names(begin).map(|name| Part::Name(Name::literal(&name))).collect();
+        let mut parts: Vec<Part> =
+            names(begin).map(|name| Part::Name(Name::literal(&name))).collect();
         for written in rest.split('/').filter(|part| !part.is_empty()) {
             let part = if written == "**" { Part::Any } else { Part::Name(Name::new(written)) };
             if let Part::Name(name) = &part

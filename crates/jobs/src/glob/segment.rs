@@ -140,10 +140,7 @@ fn set(text: &str) -> Option<(Part, &str)> {
         }
         let (from, after) = character(rest)?;
         rest = after;
-        let to = rest
-            .strip_prefix('-')
-            .filter(|after| !after.starts_with(']'))
-            .and_then(character);
+        let to = rest.strip_prefix('-').filter(|after| !after.starts_with(']')).and_then(character);
         match to {
             Some((to, after)) => {
                 rest = after;
@@ -162,8 +159,8 @@ fn character(text: &str) -> Option<(char, &str)> {
 }
 
 const CLASSES: &[&str] = &[
-    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
-    "upper", "word", "xdigit",
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct",
+    "space", "upper", "word", "xdigit",
 ];
 
 fn class(text: &str) -> Option<(&'static str, &str)> {

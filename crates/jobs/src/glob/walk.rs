@@ -53,8 +53,9 @@ impl Walk {
         if self.options.follow_links && self.leads_back(path, level)? {
             return Ok(None);
         }
-        let mut entries: Vec<PathBuf> =
-            fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+        let mut entries: Vec<PathBuf> = fs::read_dir(path)?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()?;
         entries.sort_unstable_by(|a, b| b.as_os_str().cmp(a.as_os_str()));
         self.stack.extend(entries.into_iter().map(|entry| (entry, level + 1)));
         Ok(matched.folder.then(|| Found { path: path.to_owned(), is_folder: true }))
@@ -72,8 +73,11 @@ impl Walk {
 
     /// What stands at the path; `None` where nothing does, as behind a broken link.
     fn kind(&self, path: &Path) -> io::Result<Option<FileType>> {
-        let look: fn(&Path) -> io::Result<Metadata> =
-            if self.options.follow_links { |path| fs::metadata(path) } else { |path| fs::symlink_metadata(path) };
+        let look: fn(&Path) -> io::Result<Metadata> = if self.options.follow_links {
+            |path| fs::metadata(path)
+        } else {
+            |path| fs::symlink_metadata(path)
+        };
         match look(path) {
             Ok(metadata) => Ok(Some(metadata.file_type())),
             Err(error) if is_gone(&error) => Ok(None),
@@ -101,7 +105,8 @@ impl Iterator for Walk {
                 Ok(None) => {}
                 Ok(Some(found)) => return Some(Ok(found)),
                 Err(error) => {
-                    let error = io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+                    let error =
+                        io::Error::new(error.kind(), format!("{}: {error}", path.display()));
                     return Some(Err(error));
                 }
             }

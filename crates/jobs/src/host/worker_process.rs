@@ -56,8 +56,7 @@ impl WorkerProcess {
             .process_group(0)
             .kill_on_drop(true)
             .spawn();
-        let mut child =
-            child.map_err(|error| format!("no worker can be started: {error}"))?;
+        let mut child = child.map_err(|error| format!("no worker can be started: {error}"))?;
         let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("no worker can be started: it has no pipes".to_owned());
         };
@@ -106,10 +105,7 @@ impl WorkerProcess {
 }
 
 /// One line without its end; whether there was one. Dropped half-way, it goes on where it was.
-async fn read_line(
-    events: &mut BufReader<ChildStdout>,
-    line: &mut Vec<u8>,
-) -> io::Result<bool> {
+async fn read_line(events: &mut BufReader<ChildStdout>, line: &mut Vec<u8>) -> io::Result<bool> {
     let room = MAX_LINE.saturating_sub(line.len() as u64);
     events.take(room).read_until(b'\n', line).await?;
     match line.last() {

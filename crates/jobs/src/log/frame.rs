@@ -56,6 +56,11 @@ pub(super) struct Head {
 }
 
 impl Head {
+    pub(super) fn new(kind: Kind, step: u32) -> Self {
+        let (first, lines, first_at, last_at) = (0, 0, 0, 0);
+        Self { kind, step, first, lines, first_at, last_at, raw: 0, stored: 0, details: 0 }
+    }
+
     /// Of the head, the details and the text.
     pub(super) fn length(&self) -> u64 {
         HEAD as u64 + u64::from(self.details) + u64::from(self.stored)
@@ -81,8 +86,10 @@ impl Head {
 
     /// Reads what begins with a head's bytes; the reason if it is none.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, &'static str> {
-        let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
-        let u64_at = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+        let u32_at =
+            |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+        let u64_at =
+            |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
         if bytes.len() < HEAD || u32_at(0) != MAGIC {
             return Err("no frame begins there");
         }

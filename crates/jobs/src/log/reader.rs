@@ -33,7 +33,7 @@ impl LogReader {
         let path = folder.join(FILE);
         let open = || Ok((File::open(&path)?, Decoder::new()?));
         let (file, decoder) =
-            open().map_err(|source| LogError::Io { what: "open", path: path.clone(), source })?;
+            open().map_err(|why| LogError::Io { what: "open", path: path.clone(), why })?;
         let mut reader = Self { file, path, index: Index::default(), decoder };
         reader.refresh()?;
         Ok(reader)
@@ -41,7 +41,7 @@ impl LogReader {
 
     /// Takes in what was written since; tells whether anything was.
     pub fn refresh(&mut self) -> Result<bool, LogError> {
-        self.index.grow(&self.file).map_err(|source| self.unreadable(source))
+        self.index.grow(&self.file).map_err(|error| self.unreadable(error))
     }
 
     /// The steps that have lines, in the order of their first.
@@ -80,7 +80,7 @@ impl LogReader {
             next = next.max(head.first.saturating_add(head.lines));
             let is_decoded = match self.decoder.load(&self.file, place) {
                 Ok(is_decoded) => is_decoded,
-                Err(source) => return Err(self.unreadable(source)),
+                Err(error) => return Err(self.unreadable(error)),
             };
             let flow = if !is_decoded {
                 let (number, bytes) = (head.first, u64::from(head.raw));
@@ -108,11 +108,11 @@ impl LogReader {
     /// Loads a frame of lines; whether it is sound.
     pub(super) fn load(&mut self, place: Place) -> Result<bool, LogError> {
         let loaded = self.decoder.load(&self.file, place);
-        loaded.map_err(|source| self.unreadable(source))
+        loaded.map_err(|error| self.unreadable(error))
     }
 
-    fn unreadable(&self, source: io::Error) -> LogError {
-        LogError::Io { what: "read", path: self.path.clone(), source }
+    fn unreadable(&self, why: io::Error) -> LogError {
+        LogError::Io { what: "read", path: self.path.clone(), why }
     }
 }
 

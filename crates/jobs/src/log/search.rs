@@ -16,7 +16,7 @@ pub struct Search {
 }
 
 enum Needle {
-    Exact(memmem::Finder<'static>),
+    Exact(Box<memmem::Finder<'static>>),
     /// ASCII, found in one pass whatever its case.
     AnyCase(AhoCorasick),
     /// In lower case. Its letters may change their length with their case, so each line has to be
@@ -59,7 +59,8 @@ impl Needle {
             return None;
         }
         if !search.ignore_case {
-            return Some(Self::Exact(memmem::Finder::new(text.as_bytes()).into_owned()));
+            let finder = memmem::Finder::new(text.as_bytes()).into_owned();
+            return Some(Self::Exact(Box::new(finder)));
         }
         let any_case = AhoCorasick::builder().ascii_case_insensitive(true).build([text]);
         match any_case {

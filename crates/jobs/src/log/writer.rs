@@ -50,8 +50,8 @@ impl Writer {
             compressor.set_parameter(CParameter::ChecksumFlag(true))?;
             Ok((file, compressor))
         };
-        let (file, compressor) = create()
-            .map_err(|source| LogError::Io { what: "create", path: path.clone(), source })?;
+        let (file, compressor) =
+            create().map_err(|why| LogError::Io { what: "create", path: path.clone(), why })?;
         Ok(Self {
             file,
             path,
@@ -89,11 +89,11 @@ impl Writer {
         let age = now.as_microsecond().saturating_sub(since);
         // A clock that was set back must not hold lines up.
         let age = u64::try_from(age).map_or(FLUSH_AFTER, Duration::from_micros);
-        if age >= FLUSH_AFTER {
+        let left = FLUSH_AFTER.checked_sub(age).filter(|left| !left.is_zero());
+        if left.is_none() {
             self.write_batch(step);
-            return None;
         }
-        Some(FLUSH_AFTER - age)
+        left
     }
 
     pub(super) fn flush(&mut self) {
@@ -108,7 +108,7 @@ impl Writer {
         self.write_tail(step);
         let Some(pen) = self.pens.get(&step) else { return Stored::default() };
         let counted = pen.counted;
-        let mut end = self.head(Kind::StepEnd, step);
+        let mut end = Head::new(Kind::StepEnd, step);
         end.first = pen.next;
         self.write(end, &[], &[]);
         counted
@@ -127,7 +127,7 @@ impl Writer {
             stored.bytes_lost += counted.bytes_lost;
         }
         if !self.is_finished {
-            let mut end = self.head(Kind::End, 0);
+            let mut end = Head::new(Kind::End, 0);
             (end.first_at, end.last_at) = (at.as_microsecond(), at.as_microsecond());
             self.write(end, &[], &[]);
             if let Err(error) = self.file.sync_data() {
@@ -215,7 +215,7 @@ impl Writer {
             pen.counted.lines_lost += lines;
             pen.counted.bytes_lost += bytes;
         }
-        let head = Head { first, lines, ..self.head(Kind::Gap, step) };
+        let head = Head { first, lines, ..Head::new(Kind::Gap, step) };
         let mut details = Vec::new();
         frame::write_gap(bytes, why, &mut details);
         self.write(head, &details, &[]);
@@ -224,7 +224,7 @@ impl Writer {
     fn write_lines(&mut self, step: u32, batch: &Batch) -> bool {
         let mut details = Vec::new();
         frame::write_details(&batch.runs, &batch.cuts, &mut details);
-        let mut head = self.head(Kind::Lines, step);
+        let mut head = Head::new(Kind::Lines, step);
         head.first = batch.first;
         head.lines = batch.lines;
         head.first_at = batch.runs.first().map_or(0, |run| run.at);
@@ -234,11 +234,6 @@ impl Writer {
             self.raw += batch.text.len() as u64;
         }
         is_written
-    }
-
-    fn head(&self, kind: Kind, step: u32) -> Head {
-        let (first, lines, first_at, last_at) = (0, 0, 0, 0);
-        Head { kind, step, first, lines, first_at, last_at, raw: 0, stored: 0, details: 0 }
     }
 
     /// Writes a frame whole, or takes back what it has written of it.

@@ -146,11 +146,11 @@ fn percent(value: &str, kept: &str, digits: &[u8; 16]) -> String {
 }
 
 /// What stands between the quotes of a JSON text that escapes more than it must.
-fn json(value: &str, escapes: impl Fn(char) -> bool) -> String {
+fn json(value: &str, is_escaped: impl Fn(char) -> bool) -> String {
     let mut escaped = String::with_capacity(value.len());
     for c in value.chars() {
         match c {
-            _ if escapes(c) => unicode_escape(c, &mut escaped),
+            _ if is_escaped(c) => unicode_escape(c, &mut escaped),
             '"' => escaped.push_str("\\\""),
             '\\' => escaped.push_str("\\\\"),
             '\n' => escaped.push_str("\\n"),
@@ -193,10 +193,10 @@ fn upper_case_escapes(escaped: &str) -> String {
     upper
 }
 
-fn backslashed(value: &str, escapes: impl Fn(char) -> bool) -> String {
+fn backslashed(value: &str, is_escaped: impl Fn(char) -> bool) -> String {
     let mut escaped = String::with_capacity(value.len());
     for c in value.chars() {
-        if escapes(c) {
+        if is_escaped(c) {
             escaped.push('\\');
         }
         escaped.push(c);

@@ -60,6 +60,7 @@ enum Phase {
 
 /// What was waited for and has come.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "several may come at once, and each is asked")]
 struct Ready {
     output: bool,
     exit: bool,

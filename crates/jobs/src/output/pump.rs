@@ -1,4 +1,4 @@
-//! The hot path: bytes from a pipe become lines in a log.
+//! The hot path, first half: bytes from a pipe are cut into lines.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -6,25 +6,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use memchr::{memchr, memchr_iter, memmem, memrchr};
-use model::pipeline::Annotation;
 
-use super::{Attention, Listener};
-use crate::command::{Command, Matching, Reader, Shown, tag};
-use crate::log::{LONGEST_LINE, Log};
-use crate::mask::{Masks, Stream};
+use super::Attention;
+use super::lines::{Lines, Told};
+use crate::log::LONGEST_LINE;
 
 /// What is read at once, if that much is there.
 const READ: usize = 256 << 10;
 
-/// Reads what a step prints, and logs it line by line, masked. However much comes, and be it one
+/// Reads what a step prints, and has it logged line by line. However much comes, and be it one
 /// line, it holds no more than a few times [`LONGEST_LINE`].
 pub(super) struct Pump {
-    step: u32,
-    log: Log,
-    masks: Masks,
-    stream: Stream,
-    reader: Reader,
-    matching: Matching,
+    lines: Lines,
     /// What was read: lines, and the beginning of one that is not whole yet.
     raw: Vec<u8>,
     filled: usize,
@@ -32,10 +25,6 @@ pub(super) struct Pump {
     searched: usize,
     /// Lines without carriage returns, if there were any.
     clean: Vec<u8>,
-    /// What was masked and is not logged yet, because its line is not whole.
-    masked: Vec<u8>,
-    /// The line that is too long to be kept whole, while it goes on.
-    long: Option<Long>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,32 +35,10 @@ pub(super) enum Read {
     End,
 }
 
-/// A line that is longer than lines are kept.
-#[derive(Default)]
-struct Long {
-    length: u64,
-    /// More came of it, masked, than is kept.
-    is_cut: bool,
-}
-
-type Told<'a> = Option<&'a mut dyn Listener>;
-
 impl Pump {
     pub(super) fn new(attention: &Attention<'_>) -> Self {
-        Self {
-            step: attention.step,
-            log: attention.log.clone(),
-            masks: attention.masks.clone(),
-            stream: attention.masks.stream(),
-            reader: Reader::default(),
-            matching: Matching::new(attention.matchers),
-            raw: vec![0; READ],
-            filled: 0,
-            searched: 0,
-            clean: Vec::new(),
-            masked: Vec::new(),
-            long: None,
-        }
+        let (raw, clean) = (vec![0; READ], Vec::new());
+        Self { lines: Lines::new(attention), raw, filled: 0, searched: 0, clean }
     }
 
     /// Reads once.
@@ -96,22 +63,18 @@ impl Pump {
     }
 
     /// Makes readable what has waited long enough, or tells how much longer it may wait.
-    pub(super) fn flush_old(&mut self, now: Timestamp) -> Option<Duration> {
-        self.log.flush_old(self.step, now)
+    pub(super) fn flush_old(&self, now: Timestamp) -> Option<Duration> {
+        self.lines.flush_old(now)
     }
 
     /// Makes readable what has come by now, but for the beginning of a line.
     pub(super) fn flush(&mut self, now: Timestamp) {
-        if self.long.is_none() {
-            self.stream.finish(&mut self.masked);
-            self.log_masked(now);
-        }
-        self.log.flush();
+        self.lines.flush(now);
     }
 
     /// Logs what is left: nothing comes any more.
     pub(super) fn end(mut self, now: Timestamp, listener: Told<'_>) {
-        if self.filled > 0 || self.long.is_some() {
+        if self.filled > 0 || self.lines.is_in_long_line() {
             self.raw.truncate(self.filled);
             self.raw.push(b'\n');
             self.filled += 1;
@@ -123,221 +86,49 @@ impl Pump {
     /// Takes the whole lines that were read, and leaves the beginning of the next one.
     fn take_lines(&mut self, now: Timestamp, listener: Told<'_>) {
         let raw = std::mem::take(&mut self.raw);
+        let read = &raw[..self.filled];
         let mut start = 0;
-        if self.long.is_some() {
-            start = self.go_on_with_long_line(now, &raw[..self.filled]);
+        if self.lines.is_in_long_line() {
+            let end = memchr(b'\n', read);
+            self.lines.go_on_with_long_line(&read[..end.unwrap_or(read.len())]);
+            if end.is_some() {
+                self.lines.end_long_line(now);
+            }
+            start = end.map_or(read.len(), |end| end + 1);
         }
-        let end = memrchr(b'\n', &raw[self.searched.max(start)..self.filled]);
-        if let Some(end) = end {
-            let end = self.searched.max(start) + end + 1;
-            self.lines(now, &raw[start..end], listener);
+        let unsearched = self.searched.max(start);
+        if let Some(end) = memrchr(b'\n', &read[unsearched..]) {
+            let end = unsearched + end + 1;
+            self.take(now, &read[start..end], listener);
             start = end;
         }
-        let rest = start..self.filled;
+        if read.len() - start > LONGEST_LINE {
+            self.lines.begin_long_line(now);
+            self.lines.go_on_with_long_line(&read[start..]);
+            start = read.len();
+        }
+        let rest = start..read.len();
         self.raw = raw;
         self.filled = rest.len();
+        self.searched = rest.len();
         if start > 0 {
             self.raw.copy_within(rest, 0);
         }
-        self.searched = self.filled;
-        if self.filled > LONGEST_LINE {
-            self.begin_long_line(now);
-        }
     }
 
-    /// Takes whole lines. Nearly all of them go to the log as they are, many at once.
-    fn lines(&mut self, now: Timestamp, lines: &[u8], mut listener: Told<'_>) {
+    fn take(&mut self, now: Timestamp, lines: &[u8], listener: Told<'_>) {
         if memmem::find(lines, b"\r\n").is_none() {
-            self.clean_lines(now, lines, &mut listener);
+            self.lines.take(now, lines, listener);
             return;
         }
-        let mut clean = std::mem::take(&mut self.clean);
-        clean.clear();
+        self.clean.clear();
         let mut start = 0;
         for end in memchr_iter(b'\n', lines) {
             let line = &lines[start..end];
-            clean.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
-            clean.push(b'\n');
+            self.clean.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+            self.clean.push(b'\n');
             start = end + 1;
         }
-        self.clean_lines(now, &clean, &mut listener);
-        self.clean = clean;
+        self.lines.take(now, &self.clean, listener);
     }
-
-    fn clean_lines(&mut self, now: Timestamp, lines: &[u8], listener: &mut Told<'_>) {
-        let is_matching = !self.matching.is_idle();
-        let (mut start, mut plain) = (0, 0);
-        for end in memchr_iter(b'\n', lines) {
-            let line = &lines[start..end];
-            let is_odd = Reader::is_candidate(line) || line.len() > LONGEST_LINE || is_matching;
-            if is_odd {
-                self.plain(now, &lines[plain..start]);
-                self.odd_line(now, line, listener);
-                plain = end + 1;
-            }
-            start = end + 1;
-        }
-        self.plain(now, &lines[plain..]);
-    }
-
-    /// Whole lines that are output and nothing else.
-    fn plain(&mut self, now: Timestamp, lines: &[u8]) {
-        if lines.is_empty() {
-            return;
-        }
-        if self.masked.is_empty() && self.stream.is_idle() {
-            self.log.lines(self.step, now, lines);
-            return;
-        }
-        self.stream.push(lines, &mut self.masked);
-        self.log_masked(now);
-    }
-
-    /// A line that has to be looked at by itself.
-    fn odd_line(&mut self, now: Timestamp, line: &[u8], listener: &mut Told<'_>) {
-        if line.len() > LONGEST_LINE {
-            self.end_of_lines(now);
-            self.long = Some(Long::default());
-            self.long_line(line);
-            self.end_long_line(now);
-            return;
-        }
-        let text = String::from_utf8_lossy(line);
-        let command = Reader::is_candidate(line).then(|| self.reader.read(&text)).flatten();
-        if let Some(command) = command {
-            self.end_of_lines(now);
-            match self.obey(command, listener) {
-                Shown::Hidden => {}
-                Shown::AsIs => self.log.line(self.step, now, &self.masks.mask(&text)),
-                Shown::Line(shown) => self.log.line(self.step, now, &self.masks.mask(&shown)),
-            }
-            return;
-        }
-        let found = match listener {
-            Some(listener) if !self.matching.is_idle() => {
-                let found = self.matching.find(line);
-                found.map(|found| (masked(found, &self.masks), listener))
-            }
-            _ => None,
-        };
-        match found {
-            Some((found, listener)) => {
-                self.end_of_lines(now);
-                let shown = format!("##[{}]{text}", tag(found.level));
-                self.log.line(self.step, now, &self.masks.mask(&shown));
-                listener.found(found);
-            }
-            None => {
-                self.stream.push(line, &mut self.masked);
-                self.stream.push(b"\n", &mut self.masked);
-                self.log_masked(now);
-            }
-        }
-    }
-
-    fn obey(&mut self, command: Command, listener: &mut Told<'_>) -> Shown {
-        match command {
-            Command::AddMask(value) => {
-                self.masks.add(&value);
-                Shown::Hidden
-            }
-            Command::StopCommands | Command::ResumeCommands => Shown::AsIs,
-            command => match listener {
-                Some(listener) => listener.command(match command {
-                    Command::Annotation(annotation) => {
-                        Command::Annotation(masked(annotation, &self.masks))
-                    }
-                    command => command,
-                }),
-                None => Shown::AsIs,
-            },
-        }
-    }
-
-    /// What comes now is not part of a secret that has begun before.
-    fn end_of_lines(&mut self, now: Timestamp) {
-        self.stream.finish(&mut self.masked);
-        self.log_masked(now);
-    }
-
-    /// Logs the whole lines of what is masked.
-    fn log_masked(&mut self, now: Timestamp) {
-        let Some(end) = memrchr(b'\n', &self.masked) else { return };
-        self.log.lines(self.step, now, &self.masked[..=end]);
-        self.masked.drain(..=end);
-    }
-
-    /// What is held is a line that is longer than lines are kept.
-    fn begin_long_line(&mut self, now: Timestamp) {
-        let raw = std::mem::take(&mut self.raw);
-        self.end_of_lines(now);
-        self.long = Some(Long::default());
-        self.long_line(&raw[..self.filled]);
-        self.raw = raw;
-        (self.filled, self.searched) = (0, 0);
-    }
-
-    /// Goes on with a long line; where it ends, if it does, or all of it.
-    fn go_on_with_long_line(&mut self, now: Timestamp, bytes: &[u8]) -> usize {
-        match memchr(b'\n', bytes) {
-            Some(end) => {
-                self.long_line(&bytes[..end]);
-                self.end_long_line(now);
-                end + 1
-            }
-            None => {
-                self.long_line(bytes);
-                bytes.len()
-            }
-        }
-    }
-
-    fn long_line(&mut self, bytes: &[u8]) {
-        let Some(long) = &mut self.long else { return };
-        long.length += bytes.len() as u64;
-        // It is masked before it is cut, so that no piece of a secret stands at its end.
-        self.stream.push(bytes, &mut self.masked);
-        long.is_cut |= self.masked.len() > LONGEST_LINE;
-        self.masked.truncate(LONGEST_LINE);
-    }
-
-    fn end_long_line(&mut self, now: Timestamp) {
-        let Some(long) = self.long.take() else { return };
-        self.stream.finish(&mut self.masked);
-        if long.is_cut || self.masked.len() > LONGEST_LINE {
-            self.masked.truncate(LONGEST_LINE);
-            let kept = whole_characters(&self.masked);
-            self.log.cut_line(self.step, now, kept, long.length);
-        } else {
-            self.masked.push(b'\n');
-            self.log.lines(self.step, now, &self.masked);
-        }
-        self.masked.clear();
-    }
-}
-
-/// The text without the first bytes of a character that was cut.
-fn whole_characters(bytes: &[u8]) -> &[u8] {
-    let tail = &bytes[bytes.len().saturating_sub(3)..];
-    let Some(back) = tail.iter().rev().position(|byte| byte & 0xc0 != 0x80) else { return bytes };
-    let (at, first) = (bytes.len() - back - 1, tail[tail.len() - back - 1]);
-    let length = match first {
-        0xc0..=0xdf => 2,
-        0xe0..=0xef => 3,
-        0xf0..=0xf7 => 4,
-        _ => 1,
-    };
-    if length > back + 1 { &bytes[..at] } else { bytes }
-}
-
-fn masked(mut annotation: Annotation, masks: &Masks) -> Annotation {
-    let mask = |text: &mut String| {
-        if let std::borrow::Cow::Owned(masked) = masks.mask(text) {
-            *text = masked;
-        }
-    };
-    mask(&mut annotation.message);
-    annotation.title.as_mut().map(mask);
-    annotation.file.as_mut().map(mask);
-    annotation
 }

@@ -40,7 +40,8 @@ impl Cgroup {
             Ok(hierarchies) => hierarchies,
             Err(error) => {
                 let why = format!("the control groups cannot be read: {error}");
-                let all = settings.iter().map(|it| Unenforced { limit: it.limit, why: why.clone() });
+                let all =
+                    settings.iter().map(|it| Unenforced { limit: it.limit, why: why.clone() });
                 return (None, all.collect());
             }
         };
@@ -69,7 +70,7 @@ impl Cgroup {
         setting: &Setting,
     ) -> Result<(), String> {
         let (parent, version) = hierarchies.place(setting.controller)?;
-        let path = parent.join(format!("highroad-{name}"));
+        let path = parent.join(format!("highroad-{}", name.replace('/', "-")));
         if !self.folders.iter().any(|folder| folder.path == path) {
             match fs::create_dir(&path) {
                 Ok(()) => {}
@@ -192,8 +193,7 @@ mod tests {
         fs::write(own.join("cgroup.subtree_control"), "cpu memory pids\n").unwrap();
         let mounts = format!("30 1 0:26 / {} rw - cgroup2 cgroup2 rw\n", root.path().display());
         let hierarchies = Hierarchies::read(&mounts, "0::/user.slice/runner\n");
-        let limits =
-            Limits { memory: Some(1 << 30), millicpus: Some(1500), processes: Some(100) };
+        let limits = Limits { memory: Some(1 << 30), millicpus: Some(1500), processes: Some(100) };
         let (group, unenforced) = Cgroup::within(&hierarchies, "x", &settings(&limits));
         assert_eq!(unenforced, []);
         let folder = own.join("highroad-x");

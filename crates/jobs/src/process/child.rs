@@ -14,8 +14,8 @@ use std::sync::Arc;
 use rustix::fs::{Access, OFlags};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, pidfd_send_signal,
-    waitid,
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open,
+    pidfd_send_signal, waitid,
 };
 
 use super::cgroup::Cgroup;
@@ -162,7 +162,8 @@ fn spawn(
     let mut command = match confinement {
         None => {
             let mut command = Command::new(path);
-            command.arg0(&program.program).stdin(Stdio::null());
+            command.arg0(&program.program).stdin(Stdio::null()).env_clear();
+            command.envs(program.env.iter().map(|(name, value)| (name, value)));
             command
         }
         Some(confinement) => {
@@ -170,14 +171,12 @@ fn spawn(
             words = Some(ours);
             let mut command = Command::new(&confinement.wrapper.program);
             command.args(&confinement.wrapper.args).arg(path).arg(&program.program);
-            command.stdin(OwnedFd::from(theirs));
+            command.stdin(OwnedFd::from(theirs)).env_clear();
             command
         }
     };
     command
         .args(&program.args)
-        .env_clear()
-        .envs(program.env.iter().map(|(name, value)| (name, value)))
         .current_dir(&program.folder)
         .stdout(input.try_clone()?)
         .stderr(input)
@@ -188,20 +187,29 @@ fn spawn(
     let pid = Pid::from_child(&spawned);
     let handle = pidfd_open(pid, PidfdFlags::empty())?;
     let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), OOM_SCORE);
-    if let (Some(words), Some(confinement)) = (words, confinement)
-        && let Some(why) = brief(words, confinement)?
-    {
+    if let (Some(words), Some(confinement)) = (words, confinement) {
+        let trouble = match brief(words, confinement, program) {
+            Ok(None) => return Ok(Spawned { pid, handle, output }),
+            Ok(Some(why)) => Trouble::Said(why),
+            Err(error) => Trouble::Io(error),
+        };
+        // It waits for its task, or has ended.
+        let _ = pidfd_send_signal(&handle, Signal::KILL);
         let _ = waitid(WaitId::PidFd(handle.as_fd()), WaitIdOptions::EXITED);
-        return Err(Trouble::Said(why));
+        return Err(trouble);
     }
     Ok(Spawned { pid, handle, output })
 }
 
 /// Tells the wrapper what to do, and hears what went wrong with it.
-fn brief(mut words: UnixStream, confinement: &Confinement) -> Result<Option<String>, Trouble> {
-    let task = serde_json::to_vec(&Task::new(confinement)).map_err(io::Error::from)?;
+fn brief(
+    mut words: UnixStream,
+    confinement: &Confinement,
+    program: &Program,
+) -> io::Result<Option<String>> {
+    let message = Task::new(confinement).message(&program.env)?;
     // One that ended before it was told has said why, or is not what it should be.
-    let told = words.write_all(&task).and_then(|()| words.shutdown(Shutdown::Write));
+    let told = words.write_all(&message).and_then(|()| words.shutdown(Shutdown::Write));
     let mut trouble = Vec::new();
     words.take(MOST_TROUBLE).read_to_end(&mut trouble)?;
     if trouble.is_empty() {
@@ -214,9 +222,8 @@ fn brief(mut words: UnixStream, confinement: &Confinement) -> Result<Option<Stri
 /// The file that a program is in.
 fn find(program: &Program) -> Result<PathBuf, ProcessError> {
     let name = &program.program;
-    let is_executable = |path: &Path| {
-        path.is_file() && rustix::fs::access(path, Access::EXEC_OK).is_ok()
-    };
+    let is_executable =
+        |path: &Path| path.is_file() && rustix::fs::access(path, Access::EXEC_OK).is_ok();
     if name.as_bytes().contains(&b'/') {
         return Ok(program.folder.join(name));
     }
@@ -230,6 +237,11 @@ fn find(program: &Program) -> Result<PathBuf, ProcessError> {
 fn not_started(program: &Program, path: &Path, why: io::Error) -> ProcessError {
     if let Err(why) = std::fs::read_dir(&program.folder) {
         return ProcessError::Folder { folder: program.folder.clone(), why };
+    }
+    if let Some(wrapper) = program.confinement.as_ref().map(|it| &it.wrapper.program)
+        && !wrapper.exists()
+    {
+        return ProcessError::NoProgram(wrapper.clone());
     }
     match why.kind() {
         io::ErrorKind::NotFound if !path.exists() => ProcessError::NoProgram(path.to_owned()),

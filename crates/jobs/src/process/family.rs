@@ -6,9 +6,10 @@ use std::io;
 
 use rustix::process::{Pid, getpid};
 
-/// The variable by which GitHub's runner knows the processes of a job. Where each step has its own
-/// value it tells whose an orphan is.
-const TRACKING: &[u8] = b"RUNNER_TRACKING_ID=";
+use super::tree::Step;
+
+/// The variable by which GitHub's runner knows the processes of a job.
+pub(super) const TRACKING: &str = "RUNNER_TRACKING_ID";
 
 /// A command line is told up to here.
 const MOST_SHOWN: usize = 200;
@@ -54,12 +55,18 @@ impl Process {
         self.group == rustix::process::getpgrp().as_raw_nonzero().get()
     }
 
+    /// Whether they share a group, or a session that a step has made: the worker's own is shared
+    /// by all who made none.
+    fn is_kin_of(&self, other: &Self) -> bool {
+        let ours = rustix::process::getsid(None).map(|session| session.as_raw_nonzero().get());
+        self.group == other.group || (self.session == other.session && Ok(self.session) != ours)
+    }
+
     /// What it executes, for people.
     pub(super) fn command_line(&self) -> String {
         let read = |what: &str| fs::read(format!("/proc/{}/{what}", self.pid)).unwrap_or_default();
         let line = read("cmdline");
-        let words: Vec<_> =
-            line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+        let words: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
         let line = words.join(" ");
         let line = match line.trim_end() {
             "" => format!("[{}]", String::from_utf8_lossy(&read("comm")).trim_end()),
@@ -75,7 +82,11 @@ impl Process {
     fn tracking(&self) -> Option<Vec<u8>> {
         let environ = fs::read(format!("/proc/{}/environ", self.pid)).ok()?;
         let mut variables = environ.split(|byte| *byte == 0);
-        variables.find_map(|variable| variable.strip_prefix(TRACKING)).map(<[u8]>::to_vec)
+        let value = |variable: &[u8]| {
+            let value = variable.strip_prefix(TRACKING.as_bytes())?.strip_prefix(b"=")?;
+            Some(value.to_vec())
+        };
+        variables.find_map(value)
     }
 }
 
@@ -104,44 +115,45 @@ impl Census {
         self.living(&below)
     }
 
-    /// Everybody who belongs to a step and still lives: its own process, who is below it, and the
-    /// orphans that it left, wherever they went.
-    ///
-    /// `steps` are the first processes of all steps that are running.
-    pub(super) fn of_step(&self, step: Pid, steps: &[Pid]) -> Vec<Process> {
+    /// Everybody who belongs to a running step and still lives: its own process, who is below it,
+    /// and the orphans that it left, wherever they went.
+    pub(super) fn of_step(&self, step: Pid, steps: &[Step]) -> Vec<Process> {
         let mut members = Vec::new();
         self.gather(step, &mut members);
-        let Some(first) = self.all.get(&step) else { return Vec::new() };
-        let tracking = first.tracking();
+        let Some(step) = steps.iter().find(|running| running.pid == step) else {
+            return self.living(&members);
+        };
+        let elders = self.seen(&step.before);
         // Adopted children of this process: orphans of some step.
-        let mut orphans: Vec<Process> = self
-            .children_of(getpid())
-            .filter(|pid| !steps.contains(pid))
-            .filter_map(|pid| self.all.get(&pid).copied())
-            .filter(|orphan| !orphan.is_ours())
-            .collect();
+        let mut orphans = self.seen(&self.children_of(getpid()).collect::<Vec<_>>());
+        orphans.retain(|orphan| {
+            let is_other = steps.iter().any(|other| other.pid == orphan.pid);
+            !is_other && !orphan.is_ours() && !step.before.contains(&orphan.pid)
+        });
         loop {
-            let before = members.len();
+            let (count, kin) = (members.len(), self.seen(&members));
             orphans.retain(|orphan| {
-                let is_kin = members.iter().filter_map(|pid| self.all.get(pid)).any(|member| {
-                    member.group == orphan.group || member.session_of_step() == Some(orphan.session)
-                });
-                let is_member = is_kin
-                    || match (orphan.tracking(), &tracking) {
+                let is_member = kin.iter().any(|member| orphan.is_kin_of(member))
+                    || match (orphan.tracking(), &step.tracking) {
                         (Some(theirs), Some(ours)) => theirs == *ours,
-                        // Nobody else can have left it, unless it was there before.
-                        _ => steps.len() <= 1 && orphan.started >= first.started,
+                        // Nobody else can have left it.
+                        _ => {
+                            steps.len() == 1 && !elders.iter().any(|elder| orphan.is_kin_of(elder))
+                        }
                     };
                 if is_member {
                     self.gather(orphan.pid, &mut members);
                 }
                 !is_member
             });
-            if members.len() == before {
-                break;
+            if members.len() == count {
+                return self.living(&members);
             }
         }
-        self.living(&members)
+    }
+
+    fn seen(&self, pids: &[Pid]) -> Vec<Process> {
+        pids.iter().filter_map(|pid| self.all.get(pid).copied()).collect()
     }
 
     fn children_of(&self, parent: Pid) -> impl Iterator<Item = Pid> + '_ {
@@ -163,32 +175,30 @@ impl Census {
     }
 
     fn living(&self, pids: &[Pid]) -> Vec<Process> {
-        let processes = pids.iter().filter_map(|pid| self.all.get(pid));
-        processes.filter(|process| !process.is_zombie).copied().collect()
+        let mut living = self.seen(pids);
+        living.retain(|process| !process.is_zombie);
+        living
     }
 }
 
-impl Process {
-    /// Its session, if it is one that the step has made: all of them share the worker's otherwise.
-    fn session_of_step(&self) -> Option<i32> {
-        let ours = rustix::process::getsid(None).map(|session| session.as_raw_nonzero().get());
-        (ours != Ok(self.session)).then_some(self.session)
+/// The children of this process, adopted ones too.
+pub(super) fn children() -> Vec<Pid> {
+    let mut children = Vec::new();
+    for thread in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let pids = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        let pids = pids.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
+        children.extend(pids.filter_map(Pid::from_raw));
     }
+    children
 }
 
 /// The orphans that have ended: this process has adopted them, so it has to bury them.
-pub(super) fn dead_orphans(steps: &[Pid]) -> Vec<Pid> {
-    let Ok(threads) = fs::read_dir("/proc/self/task") else { return Vec::new() };
-    let mut dead = Vec::new();
-    for thread in threads.flatten() {
-        let Ok(children) = fs::read_to_string(thread.path().join("children")) else { continue };
-        let pids = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
-        for pid in pids.filter_map(Pid::from_raw).filter(|pid| !steps.contains(pid)) {
-            let process = Process::look(pid);
-            if process.is_some_and(|process| process.is_zombie && !process.is_ours()) {
-                dead.push(pid);
-            }
-        }
-    }
+pub(super) fn dead_orphans(steps: &[Step]) -> Vec<Pid> {
+    let mut dead = children();
+    dead.retain(|pid| {
+        let process = Process::look(*pid);
+        let is_dead = process.is_some_and(|process| process.is_zombie && !process.is_ours());
+        is_dead && !steps.iter().any(|step| step.pid == *pid)
+    });
     dead
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use rustix::process::{
 
 use super::cgroup::Cgroup;
 use super::child::Child;
-use super::family::{Census, Process, dead_orphans};
+use super::family::{Census, Process, TRACKING, children, dead_orphans};
 use super::kill::{kill_all, signal_all, wait_for};
 use super::stop::{Stop, Why};
 use super::{ProcessError, Program};
@@ -24,12 +25,23 @@ pub struct ProcessTree(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    /// The first processes of the steps that are running.
-    steps: Mutex<Vec<Pid>>,
+    steps: Mutex<Vec<Step>>,
     cgroup: Mutex<Option<Arc<Cgroup>>>,
     /// Those who read what processes in the background print when their step is over.
     late: Mutex<Vec<JoinHandle<()>>>,
     over: Stop,
+}
+
+/// A step that is running.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    /// Its first process.
+    pub(super) pid: Pid,
+    /// What its processes carry in the variable by which GitHub's runner tracks them. Where each
+    /// step has its own value it tells whose an orphan is.
+    pub(super) tracking: Option<Vec<u8>>,
+    /// Orphans that were there before it.
+    pub(super) before: Vec<Pid>,
 }
 
 /// A process that outlived its step.
@@ -43,8 +55,10 @@ pub struct Leftover {
 
 impl ProcessTree {
     /// Makes this process the parent of every orphan below it, without a terminal that a step
-    /// could ask for a password, and with a memory that no step can read. Once a process.
+    /// could ask for a password, with a memory that no step can read, and with no open file that
+    /// a step would inherit. Once a process.
     pub fn begin() -> Result<Self, ProcessError> {
+        inheritance::disclaim().map_err(ProcessError::system("list the open files"))?;
         set_child_subreaper(Some(getpid())).map_err(ProcessError::system("adopt orphans"))?;
         // Refused to the leader of a group; it has to give up the terminal alone.
         if setsid().is_err() {
@@ -61,10 +75,13 @@ impl ProcessTree {
         if let Some(cgroup) = program.confinement.as_ref().and_then(|it| it.cgroup.as_ref()) {
             *lock(&self.0.cgroup) = Some(cgroup.clone());
         }
+        let tracking = program.env.iter().rev().find(|(name, _)| name == TRACKING);
+        let tracking = tracking.map(|(_, value)| value.as_bytes().to_vec());
         // Held while it is started, so that nobody takes it for an orphan.
         let mut steps = lock(&self.0.steps);
+        let before = if has_children() { children() } else { Vec::new() };
         let child = Child::start(self, program)?;
-        steps.push(child.pid);
+        steps.push(Step { pid: child.pid, tracking, before });
         Ok(child)
     }
 
@@ -120,7 +137,7 @@ impl ProcessTree {
     /// A step's first process has ended and is not to be waited for any more.
     pub(crate) fn ended(&self, step: &Child) {
         step.bury();
-        lock(&self.0.steps).retain(|pid| *pid != step.pid);
+        lock(&self.0.steps).retain(|running| running.pid != step.pid);
         self.bury_orphans();
     }
 
@@ -131,6 +148,9 @@ impl ProcessTree {
     }
 
     fn bury_orphans(&self) {
+        if !has_children() {
+            return;
+        }
         // Held, so that nobody becomes a step meanwhile.
         let steps = lock(&self.0.steps);
         for pid in dead_orphans(&steps) {
@@ -184,5 +204,29 @@ mod terminal {
             // SAFETY: the operation has no argument and writes no memory.
             let _ = unsafe { ioctl(&terminal, NoArg::<NO_TERMINAL>::new()) };
         }
+    }
+}
+
+mod inheritance {
+    //! Files that this process was started with, such as locks and the pipes of a build.
+
+    use std::io;
+    use std::os::fd::{BorrowedFd, RawFd};
+
+    use rustix::io::{FdFlags, fcntl_setfd};
+
+    /// Keeps them from everybody who is started from now on: a server that a step leaves running
+    /// must not hold a lock of whoever started the worker.
+    #[expect(unsafe_code, reason = "descriptors that nobody here has opened have no owner here")]
+    pub(super) fn disclaim() -> io::Result<()> {
+        for entry in std::fs::read_dir("/proc/self/fd")? {
+            let number = entry?.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok());
+            if let Some(number) = number.filter(|number| *number > 2) {
+                // SAFETY: it is used for one call, which fails if it was closed meanwhile.
+                let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+                let _ = fcntl_setfd(descriptor, FdFlags::CLOEXEC);
+            }
+        }
+        Ok(())
     }
 }

@@ -4,9 +4,10 @@
 //! told what to do through its standard input, and tells there what went wrong; once it has become
 //! the other program, that connection is closed, and the standard input is empty.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -17,8 +18,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Confinement, Sandbox};
 
-/// More than that is no task.
-const MOST_TASK: u64 = 1 << 20;
+/// More than that is no task: the system allows less for an environment.
+const MOST_TASK: u64 = 16 << 20;
+
+/// The variables of a program, which may be any bytes but NUL.
+type Environment = Vec<(OsString, OsString)>;
 
 /// What a wrapper is to do before it becomes the program.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +40,33 @@ impl Task {
             cgroup: confinement.cgroup.as_ref().map(|it| it.entries()).unwrap_or_default(),
             memory: confinement.memory,
         }
+    }
+
+    /// The task and the program's environment in one message. The wrapper itself has none: a job
+    /// could have foreign code loaded into it (`LD_PRELOAD`) before it is confined.
+    pub(super) fn message(&self, env: &Environment) -> io::Result<Vec<u8>> {
+        let mut message = serde_json::to_vec(self)?;
+        message.push(0);
+        for (name, value) in env {
+            let (name, value) = (name.as_bytes(), value.as_bytes());
+            if name.is_empty() || name.contains(&b'=') || [name, value].concat().contains(&0) {
+                let name = String::from_utf8_lossy(name);
+                return Err(io::Error::other(format!("'{name}' cannot be set as a variable")));
+            }
+            message.extend([name, b"=", value, b"\0"].concat());
+        }
+        Ok(message)
+    }
+
+    fn read(message: &[u8]) -> Option<(Self, Environment)> {
+        let mut parts = message.split(|byte| *byte == 0);
+        let task = serde_json::from_slice(parts.next()?).ok()?;
+        let variable = |part: &[u8]| {
+            let equals = part.iter().position(|byte| *byte == b'=')?;
+            let (name, value) = (&part[..equals], &part[equals + 1..]);
+            Some((OsStr::from_bytes(name).to_owned(), OsStr::from_bytes(value).to_owned()))
+        };
+        Some((task, parts.filter_map(variable).collect()))
     }
 
     fn carry_out(&self) -> Result<(), String> {
@@ -83,25 +114,21 @@ fn take_connection() -> io::Result<UnixStream> {
 }
 
 /// Returns why it could not.
-fn become_program(
-    connection: &mut UnixStream,
-    args: impl IntoIterator<Item = OsString>,
-) -> String {
-    let mut task = Vec::new();
-    if let Err(error) = connection.take(MOST_TASK).read_to_end(&mut task) {
-        return format!("its task cannot be read: {error}");
+fn become_program(connection: &mut UnixStream, args: impl IntoIterator<Item = OsString>) -> String {
+    let mut message = Vec::new();
+    if let Err(error) = connection.take(MOST_TASK).read_to_end(&mut message) {
+        return format!("the wrapper cannot read its task: {error}");
     }
-    let task: Task = match serde_json::from_slice(&task) {
-        Ok(task) => task,
-        Err(error) => return format!("its task makes no sense: {error}"),
+    let Some((task, env)) = Task::read(&message) else {
+        return "the wrapper's task makes no sense".to_owned();
     };
     let mut args = args.into_iter();
     let (Some(path), Some(name)) = (args.next(), args.next()) else {
-        return "it was not told what to become".to_owned();
+        return "the wrapper was not told what to become".to_owned();
     };
     if let Err(why) = task.carry_out() {
         return why;
     }
-    let error = Command::new(&path).arg0(name).args(args).exec();
+    let error = Command::new(&path).arg0(name).args(args).env_clear().envs(env).exec();
     format!("{} cannot be started: {error}", path.to_string_lossy())
 }

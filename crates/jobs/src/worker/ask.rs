@@ -32,7 +32,8 @@ impl Job<'_> {
             complaint: self.commands.join(format!("{number}-complaint")),
         };
         let words = ["-c".into(), INTO_FILES.into(), "sh".into()];
-        let files = [answer.said.clone().into_os_string(), answer.complaint.clone().into_os_string()];
+        let files =
+            [answer.said.clone().into_os_string(), answer.complaint.clone().into_os_string()];
         let program = [task.program.into_os_string()];
         let arguments: Vec<OsString> =
             words.into_iter().chain(files).chain(program).chain(task.arguments).collect();

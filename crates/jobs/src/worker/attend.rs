@@ -1,15 +1,14 @@
 //! A program of a step: started, listened to, and ended when its time is over.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use model::pipeline::{Annotation, Level};
 
 use super::cancel::{CancelSignal, Listening};
+use super::files::read_small;
 use super::job::{Job, remark};
 use super::said::{Said, put_first, set};
 use super::step::{Site, Went};
@@ -44,22 +43,29 @@ impl Job<'_> {
             Err(error) => return self.went_wrong(site, &error),
         };
         for survivor in &ended.survivors {
-            self.error(site.number, &format!("the process {} could not be ended: {}", survivor.pid, survivor.command_line));
+            self.error(
+                site.number,
+                &format!(
+                    "the process {} could not be ended: {}",
+                    survivor.pid, survivor.command_line
+                ),
+            );
         }
         match (ended.stopped, ended.exit) {
             (Some(Why::Cancelled), _) => {
                 self.error(site.number, "The operation was canceled.");
                 Went::Cancelled
             }
-            (Some(Why::TimedOut), _) if self.deadline.is_some() && site.deadline >= self.deadline => {
-                self.error(site.number, "The job has taken the time that it may take.");
-                Went::Cancelled
-            }
-            (Some(Why::TimedOut), _) => {
-                let minutes = site.minutes.unwrap_or_default();
-                let unit = if minutes > 1.0 { "minutes" } else { "minute" };
-                self.went_wrong(site, &format!("timed out after {minutes} {unit}"))
-            }
+            (Some(Why::TimedOut), _) => match site.allowed {
+                Some((minutes, until)) if site.deadline == Some(until) => {
+                    let unit = if minutes > 1.0 { "minutes" } else { "minute" };
+                    self.went_wrong(site, &format!("timed out after {minutes} {unit}"))
+                }
+                _ => {
+                    self.error(site.number, "The job has taken the time that it may take.");
+                    Went::Cancelled
+                }
+            },
             (Some(Why::DiskFull(why)), _) => self.went_wrong(site, &why),
             (None, _) if ended.out_of_memory => {
                 self.went_wrong(site, &"a process was killed because the job had no memory left")
@@ -71,7 +77,10 @@ impl Job<'_> {
             }
             (None, Exit::Signal(signal)) => {
                 // As a shell tells of a program that a signal has ended.
-                self.error(site.number, &format!("Process completed with exit code {}.", 128 + signal));
+                self.error(
+                    site.number,
+                    &format!("Process completed with exit code {}.", 128 + signal),
+                );
                 Went::Wrong(format!("ended by signal {signal}"))
             }
         }
@@ -89,7 +98,8 @@ impl Job<'_> {
             folder,
             confinement: self.bench.confinement.clone(),
         };
-        let stop = Stop::new().map_err(|why| ProcessError::System { what: "make an event", why })?;
+        let stop =
+            Stop::new().map_err(|why| ProcessError::System { what: "make an event", why })?;
         Ok((self.bench.processes.start(&program)?, stop))
     }
 
@@ -248,7 +258,8 @@ impl Listener for Ear<'_, '_> {
 
 impl Ear<'_, '_> {
     fn add_matcher(&self, path: &str) -> Result<(), String> {
-        let owners = self.job.matchers.add(&self.read_matcher(path)?).map_err(|error| error.to_string())?;
+        let owners =
+            self.job.matchers.add(&self.read_matcher(path)?).map_err(|error| error.to_string())?;
         self.job.debug(self.site.number, &format!("Added matchers: {}", owners.join(", ")));
         Ok(())
     }
@@ -258,10 +269,12 @@ impl Ear<'_, '_> {
             self.job.matchers.remove(&owner);
         }
         if let Some(path) = path {
-            let matchers: serde_json::Value =
-                serde_json::from_str(&self.read_matcher(&path)?).map_err(|error| format!("{path}: {error}"))?;
+            let matchers: serde_json::Value = serde_json::from_str(&self.read_matcher(&path)?)
+                .map_err(|error| format!("{path}: {error}"))?;
             let owners = matchers.get("problemMatcher").and_then(|matchers| matchers.as_array());
-            for owner in owners.into_iter().flatten().filter_map(|matcher| matcher.get("owner")?.as_str()) {
+            for owner in
+                owners.into_iter().flatten().filter_map(|matcher| matcher.get("owner")?.as_str())
+            {
                 self.job.matchers.remove(owner);
             }
         }
@@ -269,11 +282,8 @@ impl Ear<'_, '_> {
     }
 
     fn read_matcher(&self, path: &str) -> Result<String, String> {
-        const LARGEST: u64 = 1 << 20;
-        let path = self.job.bench.folders.workspace.join(Path::new(path));
-        let mut text = String::new();
-        let read = fs::File::open(&path).and_then(|file| file.take(LARGEST).read_to_string(&mut text));
-        read.map_err(|error| format!("the matchers in {} cannot be read: {error}", path.display()))?;
-        Ok(text)
+        let path = self.job.bench.folders.workspace.join(path);
+        read_small(&path)
+            .map_err(|error| format!("the matchers in {} cannot be read: {error}", path.display()))
     }
 }

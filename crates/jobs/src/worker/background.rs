@@ -10,8 +10,9 @@ use model::pipeline::{Conclusion, StepSheet, StepWork};
 use super::cancel::{CancelSignal, Listening};
 use super::frame::Frame;
 use super::job::Job;
+use super::name::action_names;
 use super::said::Said;
-use super::step::{Finished, Site, action_name};
+use super::step::{Finished, Site};
 
 pub(super) struct Background<'scope, 'env, 'j> {
     job: &'env Job<'j>,
@@ -43,7 +44,7 @@ impl<'scope, 'env, 'j> Background<'scope, 'env, 'j> {
     }
 
     pub(super) fn start(&mut self, sheet: &'env StepSheet, number: u32, frame: &Frame) {
-        let site = self.job.site(sheet, number);
+        let site = self.job.site(number);
         self.start_at(sheet, site, frame);
     }
 
@@ -58,9 +59,7 @@ impl<'scope, 'env, 'j> Background<'scope, 'env, 'j> {
         let began = job.step_begins(number, &name);
         let handle = self.scope.spawn(move || {
             let finished = match slots.take(&ready.site.halt) {
-                Some(_slot) => job.go(sheet, ready, |view, site, said| {
-                    job.work(sheet, view, &frame, site, said)
-                }),
+                Some(_slot) => job.go(sheet, &frame, ready, |step| job.work(step)),
                 None => never_begun(ready.name),
             };
             job.step_over(number, began, &finished);
@@ -85,7 +84,7 @@ impl<'scope, 'env, 'j> Background<'scope, 'env, 'j> {
         let is_free = sheet.condition.trim().is_empty() && !is_parallel;
         let condition = if is_free { "always()".to_owned() } else { sheet.condition.clone() };
         let asked = StepSheet { condition, ..sheet.clone() };
-        let ready = job.ready(&asked, frame, job.site(sheet, number), None);
+        let ready = job.ready(&asked, frame, job.site(number), None);
         let began = job.step_begins(number, &ready.name);
         let outcome = match &ready.wanted {
             Ok(true) => self.carry_out(sheet, &ready.site, frame),
@@ -95,7 +94,8 @@ impl<'scope, 'env, 'j> Background<'scope, 'env, 'j> {
                 Conclusion::Failure
             }
         };
-        let tolerated = outcome == Conclusion::Failure && job.tolerates(sheet, &ready.view, &ready.site);
+        let tolerated =
+            outcome == Conclusion::Failure && job.tolerates(sheet, &ready.view, &ready.site);
         let conclusion = if tolerated { Conclusion::Success } else { outcome };
         let (name, said) = (ready.name, Said::default());
         let finished = Finished { name, outcome, conclusion, why: None, said };
@@ -127,13 +127,11 @@ impl<'scope, 'env, 'j> Background<'scope, 'env, 'j> {
                 Conclusion::Success
             }
             StepWork::Parallel(sheets) => {
-                let steps: Vec<usize> = sheets
-                    .iter()
-                    .enumerate()
-                    .map(|(at, sheet)| {
+                let names = action_names(sheets);
+                let steps: Vec<usize> = (sheets.iter().zip(names).enumerate())
+                    .map(|(at, (sheet, action))| {
                         let number = self.job.next_number();
                         let key = format!("{}/{at}", site.key);
-                        let action = action_name(sheet, at, sheets);
                         let site = Site { number, key, action, ..site.clone() };
                         self.start_at(sheet, site, frame)
                     })
@@ -153,7 +151,8 @@ impl<'scope, 'env, 'j> Background<'scope, 'env, 'j> {
         let mut worst = Conclusion::Success;
         for at in steps {
             let step = &mut self.steps[*at];
-            let progress = std::mem::replace(&mut step.progress, Progress::Over(Conclusion::Failure));
+            let progress =
+                std::mem::replace(&mut step.progress, Progress::Over(Conclusion::Failure));
             let conclusion = match progress {
                 Progress::Over(conclusion) => conclusion,
                 Progress::Going(handle) => {
@@ -187,9 +186,10 @@ impl<'scope, 'env, 'j> Background<'scope, 'env, 'j> {
             let worst = self.wait(&going, number, frame);
             job.step_ends(number, began, name, (worst, worst), None);
         }
-        let has_failed = self.steps.iter().any(|step| {
-            matches!(step.progress, Progress::Over(Conclusion::Failure))
-        });
+        let has_failed = self
+            .steps
+            .iter()
+            .any(|step| matches!(step.progress, Progress::Over(Conclusion::Failure)));
         if has_failed {
             job.fail();
         }

@@ -28,7 +28,9 @@ impl CancelSignal {
             shared.is_given = true;
             std::mem::take(&mut shared.listeners)
         };
-        listeners.into_values().for_each(|tell| tell());
+        for tell in listeners.into_values() {
+            tell();
+        }
     }
 
     pub fn is_cancelled(&self) -> bool {
@@ -79,6 +81,8 @@ impl Drop for Listening {
 
 impl fmt::Debug for CancelSignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CancelSignal").field("is_cancelled", &self.is_cancelled()).finish_non_exhaustive()
+        f.debug_struct("CancelSignal")
+            .field("is_cancelled", &self.is_cancelled())
+            .finish_non_exhaustive()
     }
 }

@@ -7,8 +7,8 @@ use workflow::expression::Object;
 
 use super::frame::Frame;
 use super::job::Job;
-use super::said::Said;
-use super::step::{Site, Went, action_name};
+use super::name::action_names;
+use super::step::{Running, Site, Went};
 use crate::context::{Pairs, View, text};
 
 #[derive(Debug, Clone, Copy)]
@@ -23,22 +23,20 @@ impl Job<'_> {
         &self,
         composite: Composite<'_>,
         inputs: &Pairs,
-        view: &View<'_>,
-        frame: &Frame,
-        site: &Site,
-        said: &mut Said,
+        around: &mut Running<'_, '_>,
     ) -> Went {
-        let inner = inner_frame(composite.folder, inputs, view, frame, site);
+        let site = around.site;
+        let inner = inner_frame(composite.folder, inputs, around.view, around.frame, site);
         let mut status = Conclusion::Success;
         let mut went = Went::Well;
-        for (at, step) in composite.steps.iter().enumerate() {
+        for (at, (step, action)) in
+            composite.steps.iter().zip(action_names(composite.steps)).enumerate()
+        {
             let mut inner = inner.clone();
             inner.own.push(("action_status", status.word().into()));
-            let site = inner_site(site, step, at, composite.steps);
-            let ready = self.ready(step, &inner, site, Some(status));
+            let ready = self.ready(step, &inner, inner_site(site, at, action), Some(status));
             let cannot_go_on = ready.wanted.is_err();
-            let finished =
-                self.go(step, ready, |view, site, said| self.work(step, view, &inner, site, said));
+            let finished = self.go(step, &inner, ready, |step| self.work(step));
             self.settle(&inner, step.id.as_deref(), &finished);
             let of_step = match finished.conclusion {
                 Conclusion::Failure => Went::Wrong(finished.why.unwrap_or_default()),
@@ -57,7 +55,7 @@ impl Job<'_> {
         let view = self.view(&inner, Some(status));
         for (name, template) in composite.outputs {
             match text(&format!("outputs.{name}"), template, &view) {
-                Ok(value) => said.output(name, value),
+                Ok(value) => around.said.output(name, value),
                 Err(trouble) => went = went.and(self.went_wrong(site, &trouble)),
             }
         }
@@ -87,11 +85,6 @@ pub(super) fn inner_frame(
     }
 }
 
-pub(super) fn inner_site(site: &Site, step: &StepSheet, at: usize, all: &[StepSheet]) -> Site {
-    Site {
-        key: format!("{}/{at}", site.key),
-        action: action_name(step, at, all),
-        survives: false,
-        ..site.clone()
-    }
+pub(super) fn inner_site(site: &Site, at: usize, action: String) -> Site {
+    Site { key: format!("{}/{at}", site.key), action, survives: false, ..site.clone() }
 }

@@ -1,6 +1,5 @@
 //! Whether what a job wants of a container engine can be had. It cannot yet: jobs run on the host.
 
-
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -20,7 +19,8 @@ pub(super) fn check(job: &Job<'_>) -> Result<(), Ending> {
         let Some(wanted) = wanted else { continue };
         let full = format!("jobs.{}.{key}", job.order.key);
         let wanted = tree::evaluate(wanted, &view);
-        let wanted = wanted.map_err(|error| Ending::Invalid(job.in_file(&format!("`{full}`: {error}"))))?;
+        let wanted =
+            wanted.map_err(|error| Ending::Invalid(job.in_file(&format!("`{full}`: {error}"))))?;
         let names_image = match key {
             "container" => has_image(&wanted),
             _ => wanted.as_object().is_some_and(|services| services.values().any(has_image)),
@@ -55,7 +55,8 @@ pub(super) fn refusal(job: &Job<'_>, what: &str) -> String {
 /// The address of an engine that answers.
 fn find(job: &Job<'_>) -> Option<String> {
     let of_host = job.bench.host.variables.iter().find(|(name, _)| name == "DOCKER_HOST");
-    let named = of_host.map(|(_, value)| value.clone()).or_else(|| std::env::var("DOCKER_HOST").ok());
+    let named =
+        of_host.map(|(_, value)| value.clone()).or_else(|| std::env::var("DOCKER_HOST").ok());
     if let Some(named) = named.filter(|named| !named.is_empty()) {
         return answers(&named).then_some(named);
     }
@@ -77,16 +78,22 @@ const PATIENCE: Duration = Duration::from_secs(2);
 fn answers(address: &str) -> bool {
     if let Some(path) = address.strip_prefix("unix://") {
         return UnixStream::connect(Path::new(path)).is_ok_and(|mut stream| {
-            let limited = stream.set_read_timeout(Some(PATIENCE)).and(stream.set_write_timeout(Some(PATIENCE)));
+            let limited = stream
+                .set_read_timeout(Some(PATIENCE))
+                .and(stream.set_write_timeout(Some(PATIENCE)));
             limited.is_ok() && is_alive(&mut stream)
         });
     }
     let place = address.strip_prefix("tcp://").or_else(|| address.strip_prefix("http://"));
     let place = place.and_then(|place| place.trim_end_matches('/').to_socket_addrs().ok()?.next());
-    place.and_then(|place| TcpStream::connect_timeout(&place, PATIENCE).ok()).is_some_and(|mut stream| {
-        let limited = stream.set_read_timeout(Some(PATIENCE)).and(stream.set_write_timeout(Some(PATIENCE)));
-        limited.is_ok() && is_alive(&mut stream)
-    })
+    place.and_then(|place| TcpStream::connect_timeout(&place, PATIENCE).ok()).is_some_and(
+        |mut stream| {
+            let limited = stream
+                .set_read_timeout(Some(PATIENCE))
+                .and(stream.set_write_timeout(Some(PATIENCE)));
+            limited.is_ok() && is_alive(&mut stream)
+        },
+    )
 }
 
 fn is_alive(stream: &mut (impl std::io::Read + std::io::Write)) -> bool {

@@ -1,8 +1,11 @@
 //! The files in which a step leaves its outputs, variables, paths, state and summary.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
 
 use super::job::Job;
 use super::said::{Said, set};
@@ -42,7 +45,8 @@ impl Files {
         match files::read(env).and_then(|text| files::variables(&text)) {
             Ok(variables) => {
                 for name in variables.refused {
-                    let why = format!("Can't store {name} output parameter using '$GITHUB_ENV' command.");
+                    let why =
+                        format!("Can't store {name} output parameter using '$GITHUB_ENV' command.");
                     job.error(site.number, &why);
                 }
                 for (name, value) in variables.set {
@@ -53,11 +57,19 @@ impl Files {
             Err(error) => wrong.push(("GITHUB_ENV", error)),
         }
         match files::read(output).and_then(|text| files::pairs(&text)) {
-            Ok(pairs) => pairs.into_iter().for_each(|(name, value)| said.output(&name, value)),
+            Ok(pairs) => {
+                for (name, value) in pairs {
+                    said.output(&name, value);
+                }
+            }
             Err(error) => wrong.push(("GITHUB_OUTPUT", error)),
         }
         match files::read(state).and_then(|text| files::pairs(&text)) {
-            Ok(pairs) => pairs.into_iter().for_each(|(name, value)| set(&mut said.state, &name, value)),
+            Ok(pairs) => {
+                for (name, value) in pairs {
+                    set(&mut said.state, &name, value);
+                }
+            }
             Err(error) => wrong.push(("GITHUB_STATE", error)),
         }
         match files::read(path) {
@@ -71,7 +83,9 @@ impl Files {
             }
             Ok(None) => {}
             // A summary that cannot be shown is no reason to fail.
-            Err(error) => job.error(site.number, &format!("GITHUB_STEP_SUMMARY: {}", chain(&error))),
+            Err(error) => {
+                job.error(site.number, &format!("GITHUB_STEP_SUMMARY: {}", chain(&error)));
+            }
         }
         for (name, error) in wrong {
             let why = format!("{name}: {}", chain(&error));
@@ -88,4 +102,23 @@ impl Drop for Files {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// The text of a file that a step may have put there: of a pipe, a device or a large file there is
+/// none.
+pub(crate) fn read_small(path: &Path) -> io::Result<String> {
+    const LARGEST: u64 = 1 << 20;
+    // A pipe would be waited for.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is no plain file"));
+    }
+    if found.len() > LARGEST {
+        return Err(io::Error::other("it is larger than a megabyte"));
+    }
+    let mut text = String::new();
+    file.take(LARGEST).read_to_string(&mut text)?;
+    Ok(text)
 }

@@ -27,7 +27,10 @@ pub(super) fn finish(job: &Job<'_>, was_set_up: bool) -> Finished {
     for leftover in job.bench.processes.sweep(PATIENCE) {
         let (pid, command) = (leftover.pid, &leftover.command_line);
         let what = if leftover.survived { "Cannot end" } else { "Ended" };
-        job.say(number, &format!("{what} the process {pid}, which a step has left running: {command}"));
+        job.say(
+            number,
+            &format!("{what} the process {pid}, which a step has left running: {command}"),
+        );
     }
     let left_out = job.state().annotations_left_out;
     if left_out > 0 {
@@ -49,12 +52,16 @@ fn leave(job: &Job<'_>, number: u32) -> Result<Finished, String> {
     let mut finished = Finished::default();
     let mut size = 0;
     for (name, template) in &job.order.outputs {
-        let value = text(&format!("outputs.{name}"), template, &view).map_err(|trouble| trouble.to_string())?;
+        let value = text(&format!("outputs.{name}"), template, &view)
+            .map_err(|trouble| trouble.to_string())?;
         if value.is_empty() {
             continue;
         }
         if job.masks.contains(&value) {
-            job.say(number, &format!("##[warning]Skip output '{name}' since it may contain secret."));
+            job.say(
+                number,
+                &format!("##[warning]Skip output '{name}' since it may contain secret."),
+            );
             continue;
         }
         size += name.len() + value.len();
@@ -64,7 +71,9 @@ fn leave(job: &Job<'_>, number: u32) -> Result<Finished, String> {
         job.say(number, &format!("Set output '{name}'"));
         finished.outputs.push((name.clone(), value));
     }
-    if let Some(url) = job.order.environment.as_ref().and_then(|environment| environment.url.as_ref()) {
+    if let Some(url) =
+        job.order.environment.as_ref().and_then(|environment| environment.url.as_ref())
+    {
         let url = text("environment.url", url, &view).map_err(|trouble| trouble.to_string())?;
         if job.masks.contains(&url) {
             job.say(number, "##[warning]Skip the environment's url since it may contain secret.");

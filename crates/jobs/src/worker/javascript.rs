@@ -1,52 +1,42 @@
 //! JavaScript actions, executed by the machine's own Node.js.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use model::pipeline::StepSheet;
 
 use super::attend::Task;
 use super::files::Files;
-use super::frame::Frame;
 use super::job::Job;
 use super::post::{Post, Stage};
-use super::said::Said;
-use super::step::{Site, Went};
+use super::step::{Running, Went};
 use super::uses::Found;
 use crate::action::JavaScript;
-use crate::context::{Pairs, View};
+use crate::context::Pairs;
 
 impl Job<'_> {
     pub(super) fn run_javascript(
         &self,
-        script: &JavaScript,
+        action: &JavaScript,
         found: &Arc<Found>,
         inputs: &Pairs,
-        sheet: &StepSheet,
-        view: &mut View<'_>,
-        frame: &Frame,
-        site: &Site,
-        said: &mut Said,
+        step: &mut Running<'_, '_>,
     ) -> Went {
-        if let Some((post, condition)) = &script.post {
-            let stage = Stage::JavaScript { found: found.clone(), script: post.clone() };
-            self.add_post(Post::new(stage, condition, sheet, frame, site));
+        if let Some((script, condition)) = &action.post {
+            let stage = Stage::JavaScript { found: found.clone(), script: script.clone() };
+            self.add_post(Post::new(stage, condition, step));
         }
-        self.run_node(script, &script.main, found, inputs, view, site, said)
+        self.run_node((action, &action.main), &found.folder, inputs, step)
     }
 
     /// Executes one of an action's scripts.
     pub(super) fn run_node(
         &self,
-        action: &JavaScript,
-        script: &str,
-        found: &Found,
+        (action, script): (&JavaScript, &str),
+        folder: &Path,
         inputs: &Pairs,
-        view: &mut View<'_>,
-        site: &Site,
-        said: &mut Said,
+        step: &mut Running<'_, '_>,
     ) -> Went {
-        let files = match Files::open(self, view) {
+        let site = step.site;
+        let files = match Files::open(self, step.view) {
             Ok(files) => files,
             Err(why) => return self.went_wrong(site, &why),
         };
@@ -54,11 +44,12 @@ impl Job<'_> {
             Ok(node) => node,
             Err(why) => return self.went_wrong(site, &why),
         };
-        let script = found.folder.join(script);
+        let script = folder.join(script);
         if !script.is_file() {
-            return self.went_wrong(site, &format!("the action lacks its script {}", script.display()));
+            let why = format!("the action lacks its script {}", script.display());
+            return self.went_wrong(site, &why);
         }
-        let mut environment = self.variables(view);
+        let mut environment = self.variables(step.view);
         for (name, value) in inputs {
             let name = format!("INPUT_{}", name.replace(' ', "_").to_uppercase());
             environment.insert(name, value.clone());
@@ -72,9 +63,9 @@ impl Job<'_> {
             environment,
             folder: self.bench.folders.workspace.clone(),
         };
-        let went = self.execute(task, site, said);
-        files.take_in(self, site, said);
-        self.state().keep(&site.key, &said.state);
+        let went = self.execute(task, site, step.said);
+        files.take_in(self, site, step.said);
+        self.keep_state(site, step.said);
         went
     }
 

@@ -9,11 +9,12 @@ use model::pipeline::{
     Annotation, Conclusion, Ending, JobReport, Level, Order, StepReport, StepWork,
 };
 
-use super::background::Background;
 use super::attend::Full;
+use super::background::Background;
 use super::cancel::CancelSignal;
 use super::frame::Frame;
 use super::kept::Kept;
+use super::name::action_names;
 use super::prepare::Prepared;
 use super::said::Said;
 use super::setup;
@@ -44,6 +45,8 @@ pub(crate) struct Job<'a> {
     pub(super) debug: bool,
     /// Given when the job has no room left on the disk.
     pub(super) full: Full,
+    /// What `github.action` is in each step of the order.
+    pub(super) names: Vec<String>,
     /// Where the files are in which steps say what they leave.
     pub(super) commands: PathBuf,
     pub(super) state: Mutex<State>,
@@ -63,10 +66,13 @@ impl<'a> Job<'a> {
         tell: &'a mut Tell<'t>,
     ) -> Result<Self, String> {
         setup::folders(bench)?;
-        let log = Log::create(&bench.folders.log, bench.limits.log).map_err(|error| error.to_string())?;
+        let log =
+            Log::create(&bench.folders.log, bench.limits.log).map_err(|error| error.to_string())?;
         let masks = setup::masks(bench);
         let debug = setup::is_debug(order, bench);
-        let deadline = started_at.checked_add(SignedDuration::from_secs(i64::try_from(order.timeout_seconds).unwrap_or(i64::MAX)));
+        let deadline = started_at.checked_add(SignedDuration::from_secs(
+            i64::try_from(order.timeout_seconds).unwrap_or(i64::MAX),
+        ));
         let steps = u32::try_from(order.steps.len()).map_err(|_| "too many steps".to_owned())?;
         Ok(Self {
             order,
@@ -83,6 +89,7 @@ impl<'a> Job<'a> {
             prepared: Prepared::default(),
             debug,
             full: Full::default(),
+            names: action_names(&order.steps),
             commands: bench.folders.temp.join(setup::COMMANDS),
             state: Mutex::default(),
             kept: Mutex::new(Kept::create(&bench.folders.kept)?),
@@ -137,7 +144,7 @@ impl<'a> Job<'a> {
             } else if sheet.background {
                 background.start(sheet, number, frame);
             } else {
-                let finished = self.reported_step(sheet, frame, self.site(sheet, number));
+                let finished = self.reported_step(sheet, frame, self.site(number));
                 self.settle(frame, sheet.id.as_deref(), &finished);
                 if finished.conclusion == Conclusion::Failure {
                     self.fail();
@@ -162,7 +169,9 @@ impl<'a> Job<'a> {
         let summary = self.log.finish(ended_at);
         let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(trouble) = summary.trouble {
-            state.annotations.push(remark(Level::Warning, format!("lines of the log were lost: {trouble}")));
+            state
+                .annotations
+                .push(remark(Level::Warning, format!("lines of the log were lost: {trouble}")));
         }
         // A step that nobody came to has a report too, so that numbers stay places.
         let ours = self.order.steps.len();
@@ -170,7 +179,7 @@ impl<'a> Job<'a> {
         let steps = (0..highest.max(ours)).map(|number| {
             let known = u32::try_from(number).ok().and_then(|number| state.reports.remove(&number));
             known.unwrap_or_else(|| StepReport {
-                name: self.order.steps.get(number).map(super::step::plain_name).unwrap_or_default(),
+                name: self.order.steps.get(number).map(super::name::plain_name).unwrap_or_default(),
                 outcome: Conclusion::Skipped,
                 conclusion: Conclusion::Skipped,
                 milliseconds: 0,
@@ -224,7 +233,9 @@ impl<'a> Job<'a> {
     pub(crate) fn noted(&self, site: &Site, name: &str) -> Option<String> {
         let state = self.state();
         let kept = state.kept.get(&site.key)?;
-        kept.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+        kept.iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.clone())
     }
 
     pub(crate) fn keep_state(&self, site: &Site, said: &Said) {

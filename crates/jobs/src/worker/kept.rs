@@ -119,7 +119,8 @@ pub(super) fn read(folder: &Path, first: usize) -> Result<Earlier, String> {
         text.clear();
         let read = io::Read::take(&mut reader, MAX_LINE as u64).read_until(b'\n', &mut text);
         if read.map_err(|error| wrong(&error))? == 0 {
-            let message = format!("the earlier attempt came to step {next} only: run the job from there");
+            let message =
+                format!("the earlier attempt came to step {next} only: run the job from there");
             return Err(message);
         }
         let line: Line = serde_json::from_slice(&text).map_err(|error| wrong(&error))?;

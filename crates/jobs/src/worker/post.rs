@@ -7,12 +7,12 @@ use model::pipeline::{Conclusion, StepSheet, StepWork};
 use super::composite::{inner_frame, inner_site};
 use super::frame::Frame;
 use super::job::Job;
-use super::said::Said;
-use super::step::{Site, Went};
-use super::uses::Found;
+use super::name::action_names;
+use super::step::{Running, Site, Went};
+use super::uses::{Found, inputs};
 use crate::action::{Reference, Repository, Runs};
 use crate::builtin::Builtin;
-use crate::context::{Pairs, View};
+use crate::context::Pairs;
 
 /// Something that an action still has to do when all steps are over.
 #[derive(Debug, Clone)]
@@ -31,15 +31,10 @@ pub(crate) enum Stage {
 }
 
 impl Post {
-    pub(crate) fn new(
-        stage: Stage,
-        condition: &str,
-        sheet: &StepSheet,
-        frame: &Frame,
-        site: &Site,
-    ) -> Self {
-        let sheet = StepSheet { condition: condition.to_owned(), background: false, ..sheet.clone() };
-        Self { stage, sheet, frame: frame.clone(), site: site.clone() }
+    pub(crate) fn new(stage: Stage, condition: &str, step: &Running<'_, '_>) -> Self {
+        let condition = condition.to_owned();
+        let sheet = StepSheet { condition, background: false, ..step.sheet.clone() };
+        Self { stage, sheet, frame: step.frame.clone(), site: step.site.clone() }
     }
 }
 
@@ -55,46 +50,27 @@ impl Job<'_> {
             let Some(post) = self.state().posts.pop() else { return };
             let Post { stage, sheet, frame, site } = post;
             let name = format!("Post {}", site.name);
-            self.stage(&name, &sheet, &frame, site, |view, site, said| {
-                self.say(site.number, "Post job cleanup.");
-                self.run_post(&stage, &sheet, view, site, said)
+            self.stage(&name, &sheet, &frame, site, |step| {
+                self.say(step.site.number, "Post job cleanup.");
+                match &stage {
+                    Stage::Builtin { builtin, repository, inputs } => {
+                        self.run_builtin_post(*builtin, repository, inputs, step)
+                    }
+                    Stage::JavaScript { found, script } => self.run_stage(found, script, step),
+                }
             });
         }
     }
 
-    fn run_post(
-        &self,
-        stage: &Stage,
-        sheet: &StepSheet,
-        view: &mut View<'_>,
-        site: &Site,
-        said: &mut Said,
-    ) -> Went {
-        match stage {
-            Stage::Builtin { builtin, repository, inputs } => {
-                self.run_builtin_post(*builtin, repository, inputs, view, site, said)
-            }
-            Stage::JavaScript { found, script } => {
-                self.run_stage_script(found, script, sheet, view, site, said)
-            }
-        }
-    }
-
-    fn run_stage_script(
-        &self,
-        found: &Found,
-        script: &str,
-        sheet: &StepSheet,
-        view: &mut View<'_>,
-        site: &Site,
-        said: &mut Said,
-    ) -> Went {
-        let (StepWork::Uses { with, .. }, Runs::JavaScript(action)) = (&sheet.work, &found.action.runs) else {
+    fn run_stage(&self, found: &Found, script: &str, step: &mut Running<'_, '_>) -> Went {
+        let (StepWork::Uses { with, .. }, Runs::JavaScript(action)) =
+            (&step.sheet.work, &found.action.runs)
+        else {
             return Went::Well;
         };
-        match self.inputs(&found.action.inputs, with, view, site, said) {
-            Ok(inputs) => self.run_node(action, script, found, &inputs, view, site, said),
-            Err(trouble) => self.went_wrong(site, &trouble),
+        match inputs(&found.action.inputs, with, step.view) {
+            Ok(inputs) => self.run_node((action, script), &found.folder, &inputs, step),
+            Err(trouble) => self.went_wrong(step.site, &trouble),
         }
     }
 
@@ -102,7 +78,7 @@ impl Job<'_> {
     pub(super) fn run_pre(&self, frame: &Frame) {
         let first = self.order.resume.map_or(0, |resume| resume.step);
         for (number, sheet) in (0..).zip(&self.order.steps).skip(first) {
-            self.run_pre_of(sheet, frame, &self.site(sheet, number));
+            self.run_pre_of(sheet, frame, &self.site(number));
         }
     }
 
@@ -117,20 +93,22 @@ impl Job<'_> {
         match &found.action.runs {
             Runs::JavaScript(script) => {
                 let Some((script, condition)) = &script.pre else { return };
-                let sheet = StepSheet { condition: condition.clone(), background: false, ..sheet.clone() };
-                let name = format!("Pre {}", super::step::plain_name(&sheet));
-                self.stage(&name, &sheet, frame, site.clone(), |view, site, said| {
-                    self.run_stage_script(&found, script, &sheet, view, site, said)
+                let sheet =
+                    StepSheet { condition: condition.clone(), background: false, ..sheet.clone() };
+                let name = format!("Pre {}", super::name::plain_name(&sheet));
+                self.stage(&name, &sheet, frame, site.clone(), |step| {
+                    self.run_stage(&found, script, step)
                 });
             }
             Runs::Composite { steps, .. } => {
                 let mut view = self.view(frame, None);
                 super::uses::name_action(&mut view, &Reference::Repository(repository));
-                let mut unheard = Said::default();
-                let inputs = self.inputs(&found.action.inputs, with, &view, site, &mut unheard);
-                let inner = inner_frame(&found.folder, &inputs.unwrap_or_default(), &view, frame, site);
-                for (at, step) in steps.iter().enumerate() {
-                    self.run_pre_of(step, &inner, &inner_site(site, step, at, steps));
+                let inputs = inputs(&found.action.inputs, with, &view);
+                let inner =
+                    inner_frame(&found.folder, &inputs.unwrap_or_default(), &view, frame, site);
+                let named = steps.iter().zip(action_names(steps));
+                for (at, (step, action)) in named.enumerate() {
+                    self.run_pre_of(step, &inner, &inner_site(site, at, action));
                 }
             }
             Runs::Docker(_) => {}
@@ -144,14 +122,15 @@ impl Job<'_> {
         sheet: &StepSheet,
         frame: &Frame,
         site: Site,
-        work: impl FnOnce(&mut View<'_>, &Site, &mut Said) -> Went,
+        work: impl FnOnce(&mut Running<'_, '_>) -> Went,
     ) {
         let number = self.next_number();
-        let site = Site { number, deadline: None, minutes: None, halt: self.cancel.clone(), ..site };
+        let site =
+            Site { number, deadline: None, allowed: None, halt: self.cancel.clone(), ..site };
         let mut ready = self.ready(sheet, frame, site, None);
         name.clone_into(&mut ready.name);
         let began = self.step_begins(number, name);
-        let finished = self.go(sheet, ready, work);
+        let finished = self.go(sheet, frame, ready, work);
         self.settle(frame, None, &finished);
         self.step_over(number, began, &finished);
         if finished.conclusion == Conclusion::Failure {

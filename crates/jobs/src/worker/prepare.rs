@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use model::pipeline::{Ending, StepSheet, StepWork};
 
+use super::engine;
 use super::job::Job;
 use super::uses::{Found, chain, folder_of};
-use super::engine;
 use crate::action::{Action, Reference, Repository, Runs, SourceError};
 use crate::builtin::Builtin;
 
@@ -42,7 +42,8 @@ impl Job<'_> {
             }
             _ => return Ok(()),
         };
-        let at = |what: &str| Ending::Invalid(format!("{}:{}: {what}", self.order.path, sheet.line));
+        let at =
+            |what: &str| Ending::Invalid(format!("{}:{}: {what}", self.order.path, sheet.line));
         let repository = match Reference::parse(action) {
             Ok(Reference::Repository(repository)) => repository,
             Ok(Reference::Image(_)) => {
@@ -109,7 +110,8 @@ impl Job<'_> {
         let fetched = self.bench.mirrors.fetch(repository, &git, self.cancel);
         let fetched = fetched.map_err(|error| chain(&error))?;
         let folder = folder_of(&fetched.folder, repository);
-        let action = Action::read(&folder, &repository.to_string()).map_err(|error| chain(&error))?;
+        let action =
+            Action::read(&folder, &repository.to_string()).map_err(|error| chain(&error))?;
         Ok(Found { folder, action })
     }
 }

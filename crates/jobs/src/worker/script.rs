@@ -8,12 +8,11 @@ use std::path::PathBuf;
 use model::pipeline::Template;
 
 use super::attend::Task;
+use super::details;
 use super::files::Files;
 use super::frame::Frame;
 use super::job::Job;
-use super::details;
-use super::said::Said;
-use super::step::{Site, Went};
+use super::step::{Running, Went};
 use crate::context::{View, text};
 use crate::shell::Shell;
 
@@ -26,24 +25,17 @@ pub(super) struct Written<'a> {
 }
 
 impl Job<'_> {
-    pub(super) fn run_script(
-        &self,
-        written: Written<'_>,
-        view: &mut View<'_>,
-        frame: &Frame,
-        site: &Site,
-        said: &mut Said,
-    ) -> Went {
-        let files = match Files::open(self, view) {
+    pub(super) fn run_script(&self, written: Written<'_>, step: &mut Running<'_, '_>) -> Went {
+        let site = step.site;
+        let files = match Files::open(self, step.view) {
             Ok(files) => files,
             Err(why) => return self.went_wrong(site, &why),
         };
-        let (script, shell, folder) = match self.understand(written, view, frame) {
-            Ok(ready) => ready,
+        let (script, shell, folder) = match self.understand(written, step.view, step.frame) {
+            Ok(understood) => understood,
             Err(why) => return self.went_wrong(site, &why),
         };
-        let shown = details::script(&script, &shell.shown(), &view.env);
-        self.say(site.number, &shown);
+        self.say(site.number, &details::script(&script, &shell.shown(), &step.view.env));
         if !folder.is_dir() {
             let why = format!("the working directory {} is not there", folder.display());
             return self.went_wrong(site, &why);
@@ -55,11 +47,11 @@ impl Job<'_> {
         let task = Task {
             program: shell.program.clone(),
             arguments: shell.arguments(&file.path),
-            environment: self.variables(view),
+            environment: self.variables(step.view),
             folder,
         };
-        let went = self.execute(task, site, said);
-        files.take_in(self, site, said);
+        let went = self.execute(task, site, step.said);
+        files.take_in(self, site, step.said);
         went
     }
 
@@ -78,9 +70,11 @@ impl Job<'_> {
         };
         let shell = own("shell", written.shell)?.filter(|shell| !shell.is_empty());
         let shell = shell.or_else(|| defaults.and_then(|defaults| defaults.shell.clone()));
-        let shell = Shell::find(shell.as_deref(), &self.search_path()).map_err(|error| error.to_string())?;
+        let shell = Shell::find(shell.as_deref(), &self.search_path())
+            .map_err(|error| error.to_string())?;
         let folder = own("working-directory", written.working_directory)?;
-        let folder = folder.or_else(|| defaults.and_then(|defaults| defaults.working_directory.clone()));
+        let folder =
+            folder.or_else(|| defaults.and_then(|defaults| defaults.working_directory.clone()));
         let folder = self.bench.folders.workspace.join(folder.unwrap_or_default());
         Ok((script, shell, folder))
     }
@@ -91,8 +85,9 @@ impl Job<'_> {
         let path = self.commands.join(name);
         let mut options = OpenOptions::new();
         let file = options.write(true).create_new(true).mode(0o600).open(&path);
-        file.and_then(|mut file| file.write_all(shell.script(script).as_bytes()))
-            .map_err(|error| format!("the script cannot be written to {}: {error}", path.display()))?;
+        file.and_then(|mut file| file.write_all(shell.script(script).as_bytes())).map_err(
+            |error| format!("the script cannot be written to {}: {error}", path.display()),
+        )?;
         Ok(ScriptFile { path })
     }
 }
@@ -101,7 +96,6 @@ impl Job<'_> {
 struct ScriptFile {
     path: PathBuf,
 }
-
 
 impl Drop for ScriptFile {
     fn drop(&mut self) {

@@ -20,6 +20,7 @@ use crate::workbench::Workbench;
 pub(super) const COMMANDS: &str = "_commands";
 const WORKFLOW: &str = "_workflow";
 const EVENT: &str = "event.json";
+const STEP_DEBUG: &str = "ACTIONS_STEP_DEBUG";
 
 /// What holds for every program of a job.
 #[derive(Debug)]
@@ -65,12 +66,12 @@ pub(super) fn masks(bench: &Workbench) -> Masks {
 pub(super) fn is_debug(order: &Order, bench: &Workbench) -> bool {
     let is_on = |value: Option<&str>| value.is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let vars = order.contexts.get("vars");
-    let of_vars = |name: &str| vars.and_then(|vars| vars.get(name)).and_then(|value| value.as_str());
+    let of_vars =
+        |name: &str| vars.and_then(|vars| vars.get(name)).and_then(|value| value.as_str());
     let of_secrets = |name: &str| {
         let found = bench.secrets.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     };
-    const STEP_DEBUG: &str = "ACTIONS_STEP_DEBUG";
     bench.debug || is_on(of_vars(STEP_DEBUG)) || is_on(of_secrets(STEP_DEBUG))
 }
 
@@ -81,7 +82,9 @@ pub(super) fn fixed(order: &Order, bench: &Workbench, is_debug: bool) -> Fixed {
     let token = bench.secrets.iter().find(|(name, _)| name.eq_ignore_ascii_case("GITHUB_TOKEN"));
     let mut github: Vec<(Arc<str>, Value)> = Vec::new();
     if let Some(given) = order.contexts.get("github").and_then(|github| github.as_object()) {
-        github.extend(given.iter().map(|(key, value)| (Arc::from(key.as_str()), value.clone().into())));
+        github.extend(
+            given.iter().map(|(key, value)| (Arc::from(key.as_str()), value.clone().into())),
+        );
     }
     let key = order.key.rsplit('/').next().unwrap_or(&order.key);
     let own = [
@@ -126,7 +129,10 @@ impl Job<'_> {
     /// Everything before the first step.
     pub(super) fn set_up(&mut self, number: u32) -> Result<(), Ending> {
         let bench = self.bench;
-        self.say(number, &format!("Runner: {} ({} {})", bench.runner.name, bench.runner.os, bench.runner.arch));
+        self.say(
+            number,
+            &format!("Runner: {} ({} {})", bench.runner.name, bench.runner.os, bench.runner.arch),
+        );
         self.say(number, &format!("Job: {}", self.order.name));
         self.say(number, &format!("Workspace: {}", bench.folders.workspace.display()));
         self.write_event()?;
@@ -151,7 +157,8 @@ impl Job<'_> {
         for layer in &self.order.env {
             let view = self.view(&super::frame::Frame::of_job(self.fixed.inputs.clone()), None);
             let layer = mapping("env", layer, &view);
-            let layer = layer.map_err(|trouble| Ending::Invalid(self.in_file(&trouble.to_string())))?;
+            let layer =
+                layer.map_err(|trouble| Ending::Invalid(self.in_file(&trouble.to_string())))?;
             let mut state = self.state();
             for (name, value) in layer {
                 set(&mut state.env, &name, value);
@@ -169,7 +176,10 @@ impl Job<'_> {
         let defaults = &self.order.defaults;
         let defaults = Defaults {
             shell: evaluated("defaults.run.shell", &defaults.shell)?,
-            working_directory: evaluated("defaults.run.working-directory", &defaults.working_directory)?,
+            working_directory: evaluated(
+                "defaults.run.working-directory",
+                &defaults.working_directory,
+            )?,
         };
         self.base.defaults = defaults;
         Ok(())
@@ -186,7 +196,10 @@ impl Job<'_> {
         };
         let kept = kept::read(earlier, resume.step).map_err(Ending::Invalid)?;
         for missing in &kept.withheld {
-            self.say(number, &format!("##[warning]{missing} held a secret, so it was not kept and is empty now"));
+            self.say(
+                number,
+                &format!("##[warning]{missing} held a secret, so it was not kept and is empty now"),
+            );
         }
         self.say(number, &format!("Taken up at step {} from {}", resume.step + 1, resume.of));
         let scope: Arc<str> = "".into();
@@ -199,7 +212,9 @@ impl Job<'_> {
         state.reports.extend(kept.reports);
         drop(state);
         // So that an attempt after this one finds them too.
-        (0..resume.step).filter_map(|step| u32::try_from(step).ok()).for_each(|step| self.keep_step(step));
+        for number in (0..).take(resume.step) {
+            self.keep_step(number);
+        }
         Ok(())
     }
 
@@ -207,8 +222,13 @@ impl Job<'_> {
     pub(super) fn watch_disk(&self, number: u32) -> Option<Watch> {
         let quota = self.bench.limits.disk.clone()?;
         let full = self.full.clone();
-        let watch = quota.watch(move |why| full.stop(why));
-        watch.map_err(|error| self.say(number, &format!("##[warning]the disk is not watched: {error}"))).ok()
+        match quota.watch(move |why| full.stop(why)) {
+            Ok(watch) => Some(watch),
+            Err(error) => {
+                self.say(number, &format!("##[warning]the disk is not watched: {error}"));
+                None
+            }
+        }
     }
 
     /// What is wrong, with the file that says it.

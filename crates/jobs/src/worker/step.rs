@@ -6,7 +6,9 @@ use model::pipeline::{Conclusion, StepSheet, StepWork};
 use super::cancel::CancelSignal;
 use super::frame::Frame;
 use super::job::{Job, after};
+use super::name::{shortened, written_name};
 use super::said::{Said, set};
+use super::script::Written;
 use super::state::Left;
 use crate::context::{Made, Trouble, View, condition, flag, mapping, minutes, text};
 
@@ -18,8 +20,9 @@ pub(crate) struct Site {
     /// Tells it from every other step of the job: `2`, or `2/0` within an action.
     pub(super) key: String,
     pub(crate) deadline: Option<Timestamp>,
-    /// How many minutes the step, or the nearest around it that says so, may take.
-    pub(super) minutes: Option<f64>,
+    /// The minutes that the step may take, or the nearest around it that says so, and when they
+    /// are over.
+    pub(super) allowed: Option<(f64, Timestamp)>,
     /// What ends it before its time.
     pub(crate) halt: CancelSignal,
     /// It goes on when the job is cancelled.
@@ -50,11 +53,20 @@ impl Went {
     /// The worse of the two.
     pub(super) fn and(self, other: Self) -> Self {
         match (&self, &other) {
-            (Self::Wrong(_), _) | (_, Self::Well) => self,
-            (_, Self::Wrong(_)) | (Self::Well, _) => other,
-            (Self::Cancelled, Self::Cancelled) => self,
+            (Self::Well, _) | (Self::Cancelled, Self::Wrong(_)) => other,
+            _ => self,
         }
     }
+}
+
+/// A step while it is executed.
+#[derive(Debug)]
+pub(crate) struct Running<'r, 'v> {
+    pub(crate) sheet: &'r StepSheet,
+    pub(crate) frame: &'r Frame,
+    pub(crate) view: &'r mut View<'v>,
+    pub(crate) site: &'r Site,
+    pub(crate) said: &'r mut Said,
 }
 
 /// A step that is about to be executed.
@@ -79,30 +91,25 @@ pub(super) struct Finished {
 
 impl Job<'_> {
     /// Where a step of the order is executed.
-    pub(super) fn site(&self, sheet: &StepSheet, number: u32) -> Site {
+    pub(super) fn site(&self, number: u32) -> Site {
         Site {
             number,
             key: number.to_string(),
             deadline: None,
-            minutes: None,
+            allowed: None,
             halt: self.cancel.clone(),
             survives: false,
-            action: action_name(sheet, number as usize, &self.order.steps),
+            action: self.names.get(number as usize).cloned().unwrap_or_default(),
             name: String::new(),
         }
     }
 
     /// Executes a step and tells about it. What it leaves is for the caller to take in.
-    pub(super) fn reported_step(
-        &self,
-        sheet: &StepSheet,
-        frame: &Frame,
-        site: Site,
-    ) -> Finished {
+    pub(super) fn reported_step(&self, sheet: &StepSheet, frame: &Frame, site: Site) -> Finished {
         let number = site.number;
         let ready = self.ready(sheet, frame, site, None);
         let began = self.step_begins(number, &ready.name);
-        let finished = self.go(sheet, ready, |view, site, said| self.work(sheet, view, frame, site, said));
+        let finished = self.go(sheet, frame, ready, |step| self.work(step));
         self.step_over(number, began, &finished);
         finished
     }
@@ -123,7 +130,7 @@ impl Job<'_> {
     ) -> Ready<'s> {
         let mut view = self.view(frame, status);
         view.set_own("action", site.action.as_str().into());
-        let env = self.add_env(sheet, &mut view);
+        let env = add_env(sheet, &mut view);
         let name = self.name(sheet, &view);
         site.name.clone_from(&name);
         let wanted = env.and_then(|()| self.is_wanted(sheet, &view, &mut site));
@@ -134,8 +141,9 @@ impl Job<'_> {
     pub(super) fn go(
         &self,
         sheet: &StepSheet,
+        frame: &Frame,
         ready: Ready<'_>,
-        work: impl FnOnce(&mut View<'_>, &Site, &mut Said) -> Went,
+        work: impl FnOnce(&mut Running<'_, '_>) -> Went,
     ) -> Finished {
         let Ready { name, wanted, mut view, site } = ready;
         let mut said = Said::default();
@@ -147,7 +155,10 @@ impl Job<'_> {
                 let (outcome, conclusion) = (Conclusion::Skipped, Conclusion::Skipped);
                 return Finished { name, outcome, conclusion, why: None, said };
             }
-            Ok(true) => work(&mut view, &site, &mut said),
+            Ok(true) => {
+                let (view, said) = (&mut view, &mut said);
+                work(&mut Running { sheet, frame, view, site: &site, said })
+            }
             Err(trouble) => self.went_wrong(&site, &trouble),
         };
         let went = match said.wrong.first() {
@@ -164,51 +175,46 @@ impl Job<'_> {
         Finished { name, outcome, conclusion, why, said }
     }
 
-    /// Puts the step's own variables over those of the job.
-    fn add_env(&self, sheet: &StepSheet, view: &mut View<'_>) -> Result<(), Trouble> {
-        for (name, value) in mapping("env", &sheet.env, view)? {
-            set(&mut view.overrides, &name, value.clone());
-            set(&mut view.env, &name, value);
-        }
-        view.made = Made::default();
-        Ok(())
-    }
-
     /// Whether the condition holds, and how long the step may take then.
-    fn is_wanted(&self, sheet: &StepSheet, view: &View<'_>, site: &mut Site) -> Result<bool, Trouble> {
+    fn is_wanted(
+        &self,
+        sheet: &StepSheet,
+        view: &View<'_>,
+        site: &mut Site,
+    ) -> Result<bool, Trouble> {
         let condition = condition(&sheet.condition)?;
         let failed = |error: workflow::expression::EvaluationError| Trouble::new("if", &error);
         if !condition.holds(view).map_err(failed)? {
             return Ok(false);
         }
         // A step in the background is ended with the job, whatever its condition says.
-        site.survives = !sheet.background && condition.holds(&view.if_cancelled()).map_err(failed)?;
+        site.survives =
+            !sheet.background && condition.holds(&view.if_cancelled()).map_err(failed)?;
         let now = self.bench.clock.now();
-        let own = minutes("timeout-minutes", sheet.timeout_minutes.as_ref(), view)?;
-        site.minutes = own.or(site.minutes);
-        let own = own.map(|minutes| after(now, minutes));
-        let of_job = if site.survives { None } else { self.deadline };
-        site.deadline = [site.deadline, own, of_job].into_iter().flatten().min();
+        if let Some(minutes) = minutes("timeout-minutes", sheet.timeout_minutes.as_ref(), view)? {
+            let until = after(now, minutes);
+            if site.allowed.is_none_or(|(_, earlier)| until < earlier) {
+                site.allowed = Some((minutes, until));
+            }
+        }
+        let patience = self.bench.limits.after_cancel;
+        let of_job = self.deadline.map(|deadline| {
+            let survived = || deadline.max(now).checked_add(patience).unwrap_or(Timestamp::MAX);
+            if site.survives { survived() } else { deadline }
+        });
+        site.deadline = [site.allowed.map(|(_, until)| until), of_job].into_iter().flatten().min();
         Ok(true)
     }
 
-    pub(super) fn work(
-        &self,
-        sheet: &StepSheet,
-        view: &mut View<'_>,
-        frame: &Frame,
-        site: &Site,
-        said: &mut Said,
-    ) -> Went {
-        match &sheet.work {
+    pub(super) fn work(&self, step: &mut Running<'_, '_>) -> Went {
+        match &step.sheet.work {
             StepWork::Run { script, shell, working_directory } => {
-                let written = super::script::Written { script, shell, working_directory };
-                self.run_script(written, view, frame, site, said)
+                self.run_script(Written { script, shell, working_directory }, step)
             }
-            StepWork::Uses { action, with } => self.run_action(sheet, (action, with), view, frame, site, said),
+            StepWork::Uses { action, with } => self.run_action(action, with, step),
             // They stand in the order's own list only, and are seen to there.
             StepWork::Wait(_) | StepWork::WaitAll | StepWork::Cancel(_) | StepWork::Parallel(_) => {
-                self.went_wrong(site, &"a step of an action cannot wait for others")
+                self.went_wrong(step.site, &"a step of an action cannot wait for others")
             }
         }
     }
@@ -234,7 +240,8 @@ impl Job<'_> {
         state.take_in(&finished.said);
         if let Some(id) = id {
             let Finished { said, outcome, conclusion, .. } = finished;
-            let left = Left { outputs: said.outputs.clone(), outcome: *outcome, conclusion: *conclusion };
+            let left =
+                Left { outputs: said.outputs.clone(), outcome: *outcome, conclusion: *conclusion };
             state.leave(&frame.scope, id, left);
         }
     }
@@ -248,59 +255,12 @@ impl Job<'_> {
     }
 }
 
-/// The name of a step before anything is known.
-pub(super) fn plain_name(sheet: &StepSheet) -> String {
-    let (prefix, written) = written_name(sheet);
-    shortened(prefix, &written)
-}
-
-fn written_name(sheet: &StepSheet) -> (&'static str, String) {
-    if let Some(name) = &sheet.name {
-        return ("", name.clone());
+/// Puts the step's own variables over those of the job.
+fn add_env(sheet: &StepSheet, view: &mut View<'_>) -> Result<(), Trouble> {
+    for (name, value) in mapping("env", &sheet.env, view)? {
+        set(&mut view.overrides, &name, value.clone());
+        set(&mut view.env, &name, value);
     }
-    match &sheet.work {
-        StepWork::Run { script, .. } => ("Run ", script.clone()),
-        StepWork::Uses { action, .. } => ("Run ", action.trim_start_matches("docker://").to_owned()),
-        StepWork::Wait(steps) => ("Wait for ", steps.join(", ")),
-        StepWork::WaitAll => ("", "Wait for all".to_owned()),
-        StepWork::Cancel(step) => ("Cancel ", step.clone()),
-        StepWork::Parallel(steps) => ("", format!("Run {} steps at once", steps.len())),
-    }
-}
-
-/// The longest name of a step, in characters.
-const LONGEST: usize = 1_000;
-
-fn shortened(prefix: &str, text: &str) -> String {
-    let first = text.trim_start().lines().next().unwrap_or_default();
-    let first: String = first.chars().take(LONGEST).collect();
-    format!("{prefix}{first}")
-}
-
-/// What `github.action` is for a step: its id, or a name made of what it does.
-pub(super) fn action_name(sheet: &StepSheet, at: usize, all: &[StepSheet]) -> String {
-    if let Some(id) = &sheet.id {
-        return id.clone();
-    }
-    let name = generated_name(sheet);
-    let earlier = all.iter().take(at).filter(|step| step.id.is_none() && generated_name(step) == name);
-    match earlier.count() {
-        0 => name,
-        count => format!("{name}_{}", count + 1),
-    }
-}
-
-fn generated_name(sheet: &StepSheet) -> String {
-    match &sheet.work {
-        StepWork::Uses { action, .. } if action.starts_with('.') => "__self".to_owned(),
-        StepWork::Uses { action, .. } => {
-            let place = action.split('@').next().unwrap_or_default();
-            let place: String = place
-                .chars()
-                .map(|one| if one.is_ascii_alphanumeric() { one } else { '_' })
-                .collect();
-            format!("__{place}")
-        }
-        _ => "__run".to_owned(),
-    }
+    view.made = Made::default();
+    Ok(())
 }

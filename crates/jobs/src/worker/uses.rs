@@ -1,16 +1,15 @@
 //! `uses:` – an action: found, given its inputs, and executed by what it is made of.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use model::pipeline::{Level, StepSheet, Tree};
+use model::pipeline::{Level, Tree};
 use workflow::expression::Value;
 
 use super::composite::Composite;
-use super::frame::Frame;
 use super::job::{Job, remark};
 use super::said::{Said, set_any_case};
-use super::step::{Site, Went};
+use super::step::{Running, Site, Went};
 use super::{details, engine};
 use crate::action::{Action, Input, Reference, Repository, Runs};
 use crate::builtin::Builtin;
@@ -29,26 +28,27 @@ pub(super) const DEEPEST: usize = 10;
 impl Job<'_> {
     pub(super) fn run_action(
         &self,
-        sheet: &StepSheet,
-        (written, with): (&str, &Tree),
-        view: &mut View<'_>,
-        frame: &Frame,
-        site: &Site,
-        said: &mut Said,
+        written: &str,
+        with: &Tree,
+        step: &mut Running<'_, '_>,
     ) -> Went {
-        if frame.depth >= DEEPEST {
-            let why = format!("`{written}` is the {}th action within another: {DEEPEST} are allowed", DEEPEST + 1);
+        let site = step.site;
+        if step.frame.depth >= DEEPEST {
+            let place = DEEPEST + 1;
+            let why = format!(
+                "`{written}` is the {place}th action within another: {DEEPEST} are allowed"
+            );
             return self.went_wrong(site, &why);
         }
         let reference = match Reference::parse(written) {
             Ok(reference) => reference,
             Err(error) => return self.went_wrong(site, &error),
         };
-        name_action(view, &reference);
+        name_action(step.view, &reference);
         let found = match &reference {
             Reference::Repository(repository) => {
                 if let Some(builtin) = Builtin::find(repository) {
-                    return self.run_builtin(builtin, sheet, repository, with, view, frame, site, said);
+                    return self.run_builtin(builtin, repository, with, step);
                 }
                 self.fetched(repository)
             }
@@ -59,74 +59,93 @@ impl Job<'_> {
             Ok(found) => found,
             Err(why) => return self.went_wrong(site, &why),
         };
-        let inputs = match self.inputs(&found.action.inputs, with, view, site, said) {
+        let inputs = match inputs(&found.action.inputs, with, step.view) {
             Ok(inputs) => inputs,
             Err(trouble) => return self.went_wrong(site, &trouble),
         };
-        self.say(site.number, &details::action(written, &inputs, &view.env));
+        self.check_inputs(&found.action.inputs, &inputs, site, step.said);
+        self.say(site.number, &details::action(written, &inputs, &step.view.env));
         match &found.action.runs {
             Runs::JavaScript(script) => {
-                self.run_javascript(script, &found, &inputs, sheet, view, frame, site, said)
+                if script.pre.is_some() && matches!(reference, Reference::Local(_)) {
+                    let warning = format!(
+                        "`pre` execution is not supported for local action from '{written}'"
+                    );
+                    self.warn(site, warning, step.said);
+                }
+                self.run_javascript(script, &found, &inputs, step)
             }
             Runs::Composite { steps, outputs } => {
                 let composite = Composite { steps, outputs, folder: &found.folder };
-                self.run_composite(composite, &inputs, view, frame, site, said)
+                self.run_composite(composite, &inputs, step)
             }
-            Runs::Docker(_) => self.went_wrong(site, &engine::refusal(self, "an action in a container")),
+            Runs::Docker(_) => {
+                self.went_wrong(site, &engine::refusal(self, "an action in a container"))
+            }
         }
     }
 
     /// An action in the workspace.
     fn local(&self, path: &str) -> Result<Arc<Found>, String> {
-        let folder = self.bench.folders.workspace.join(path.trim_start_matches("./"));
+        let written = Path::new(path.trim_start_matches("./"));
+        if written.components().any(|part| matches!(part, Component::ParentDir)) {
+            return Err(format!("`{path}` leads out of the workspace"));
+        }
+        let folder = self.bench.folders.workspace.join(written);
         let action = Action::read(&folder, path).map_err(|error| {
-            let hint = if folder.is_dir() { "" } else { "; a step with actions/checkout before it brings the repository's own actions" };
+            let hint = if folder.is_dir() {
+                ""
+            } else {
+                "; a step with actions/checkout before it brings the repository's own actions"
+            };
             format!("{}{hint}", chain(&error))
         })?;
         Ok(Arc::new(Found { folder, action }))
     }
 
-    /// Everything that an action is given: what the step says, and the defaults for the rest.
-    pub(crate) fn inputs(
+    /// Warns of inputs that the action does not know, that are going, or that are missing.
+    pub(crate) fn check_inputs(
         &self,
         known: &[Input],
-        with: &Tree,
-        view: &View<'_>,
+        inputs: &Pairs,
         site: &Site,
         said: &mut Said,
-    ) -> Result<Pairs, Trouble> {
-        let mut inputs = mapping("with", with, view)?;
-        let is = |input: &Input, name: &str| input.name.eq_ignore_ascii_case(name);
-        for (name, _) in &inputs {
-            let Some(input) = known.iter().find(|input| is(input, name)) else {
+    ) {
+        for (name, value) in inputs {
+            let Some(input) = known.iter().find(|input| input.is_called(name)) else {
                 let names: Vec<&str> = known.iter().map(|input| input.name.as_str()).collect();
-                let warning = format!("Unexpected input(s) '{name}', valid inputs are ['{}']", names.join("', '"));
+                let names = names.join("', '");
+                let warning = format!("Unexpected input(s) '{name}', valid inputs are ['{names}']");
                 self.warn(site, warning, said);
                 continue;
             };
-            if let Some(message) = &input.deprecated {
+            if let Some(message) = input.deprecated.as_ref().filter(|_| !value.is_empty()) {
                 let warning = format!("Input '{name}' has been deprecated with message: {message}");
                 self.warn(site, warning, said);
             }
-        }
-        for input in known {
-            if inputs.iter().any(|(name, _)| is(input, name)) {
-                continue;
+            if input.required && input.default.is_none() && value.is_empty() {
+                self.warn(site, format!("Input required and not supplied: {name}"), said);
             }
-            let default = input.default.as_deref().unwrap_or_default();
-            let value = text(&format!("inputs.{}.default", input.name), default, view)?;
-            if input.required && input.default.is_none() {
-                self.warn(site, format!("Input required and not supplied: {}", input.name), said);
-            }
-            set_any_case(&mut inputs, &input.name, value);
         }
-        Ok(inputs)
     }
 
     pub(crate) fn warn(&self, site: &Site, warning: String, said: &mut Said) {
         self.say(site.number, &format!("##[warning]{warning}"));
         self.annotate(site.number, remark(Level::Warning, warning), said);
     }
+}
+
+/// Everything that an action is given: what the step says, and the defaults for the rest.
+pub(crate) fn inputs(known: &[Input], with: &Tree, view: &View<'_>) -> Result<Pairs, Trouble> {
+    let mut inputs = mapping("with", with, view)?;
+    for input in known {
+        if !inputs.iter().any(|(name, _)| input.is_called(name)) {
+            let default = input.default.as_deref().unwrap_or_default();
+            let value = text(&format!("inputs.{}.default", input.name), default, view)?;
+            set_any_case(&mut inputs, &input.name, value);
+        }
+    }
+    Ok(inputs)
 }
 
 /// Says in the `github` context which action it is.
@@ -144,7 +163,8 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
+        text.push_str(": ");
+        text.push_str(&error.to_string());
         source = error.source();
     }
     text

@@ -67,13 +67,21 @@ impl Job<'_> {
         variables.entry("CI".to_owned()).or_insert_with(|| "true".to_owned());
         variables.insert("GITHUB_ACTIONS".to_owned(), "true".to_owned());
         for name in OF_GITHUB {
-            if let Some(value) = view.github(name) && !matches!(value, Value::Null | Value::Array(_) | Value::Object(_)) {
-                variables.insert(format!("GITHUB_{}", name.to_ascii_uppercase()), value.to_text().into_owned());
+            if let Some(value) = view.github(name)
+                && !matches!(value, Value::Null | Value::Array(_) | Value::Object(_))
+            {
+                variables.insert(
+                    format!("GITHUB_{}", name.to_ascii_uppercase()),
+                    value.to_text().into_owned(),
+                );
             }
         }
         if let Some(Value::Object(runner)) = view.context("runner") {
             for (name, value) in runner.iter() {
-                variables.insert(format!("RUNNER_{}", name.to_ascii_uppercase()), value.to_text().into_owned());
+                variables.insert(
+                    format!("RUNNER_{}", name.to_ascii_uppercase()),
+                    value.to_text().into_owned(),
+                );
             }
         }
         let path = variables.entry("PATH".to_owned()).or_default();

@@ -120,7 +120,7 @@ impl Bench {
         step: u32,
         program: &Program,
         deadline: Option<Timestamp>,
-        stop: &Stop,
+        ending: &Stop,
         on_debug: &mut dyn FnMut(&str),
     ) -> Outcome {
         let child = self.tree.start(program).unwrap();
@@ -131,7 +131,7 @@ impl Bench {
             matchers: &self.matchers,
             clock: &self.clock,
             deadline,
-            stop,
+            stop: ending,
             grace: self.grace,
             linger: self.linger,
         };
@@ -170,12 +170,19 @@ impl Bench {
     }
 }
 
+/// A test that fails leaves nothing running, either.
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.tree.sweep(Duration::ZERO);
+    }
+}
+
 /// The wrapper, which cargo builds with the tests.
 pub(crate) fn wrapper() -> Wrapper {
     let mut program = std::env::current_exe().unwrap();
     program.pop();
     program.pop();
     program.push("examples/internal_exec");
-    assert!(program.exists(), "cargo builds the examples together with the tests");
+    assert!(program.exists(), "build it first: cargo build -p jobs --examples");
     Wrapper { program, args: Vec::new() }
 }

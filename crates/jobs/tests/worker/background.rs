@@ -51,7 +51,8 @@ fn what_a_step_ends_is_no_failure() {
 #[test]
 fn what_nobody_waits_for_is_waited_for_at_the_end() {
     let machine = Machine::new();
-    let outcome = machine.run(vec![run("sleep 0.1; exit 5").in_background(), run("echo quick")]).failed();
+    let outcome =
+        machine.run(vec![run("sleep 0.1; exit 5").in_background(), run("echo quick")]).failed();
     assert_eq!(outcome.outcomes()[..2], ["failure", "success"]);
     assert!(outcome.names().contains(&"Wait for all background steps"));
 }
@@ -61,10 +62,17 @@ fn parallel_steps_run_at_once_and_all_of_them_end() {
     let machine = Machine::new();
     // Each waits for the other: one after the other would never end.
     let meet = |own: &str, other: &str| {
-        run(&format!("touch {own}; until [ -e {other} ]; do sleep 0.01; done; echo o={own} >> $GITHUB_OUTPUT")).id(own)
+        run(&format!(
+            "touch {own}; until [ -e {other} ]; do sleep 0.01; done; echo o={own} >> $GITHUB_OUTPUT"
+        ))
+        .id(own)
     };
     let steps = vec![
-        control(StepWork::Parallel(vec![meet("a", "b"), meet("b", "a"), run("exit 1").tolerated()])),
+        control(StepWork::Parallel(vec![
+            meet("a", "b"),
+            meet("b", "a"),
+            run("exit 1").tolerated(),
+        ])),
         run("echo ${{ steps.a.outputs.o }}${{ steps.b.outputs.o }}"),
     ];
     let outcome = machine.run(steps).succeeded();
@@ -95,10 +103,14 @@ fn background_steps_end_with_a_cancelled_job_whatever_their_condition() {
 fn only_so_many_go_on_at_the_same_time() {
     let mut machine = Machine::new();
     machine.bench.limits.background = 2;
-    let script = "mkdir running.$$; ls -d running.* | wc -l >> counts; sleep 0.05; rmdir running.$$";
+    let script =
+        "mkdir running.$$; ls -d running.* | wc -l >> counts; sleep 0.05; rmdir running.$$";
     let steps = (0..8).map(|_| run(script).in_background()).collect();
     machine.run(steps).succeeded();
     let counts = std::fs::read_to_string(machine.workspace("counts")).expect("counted");
     assert_eq!(counts.lines().count(), 8);
-    assert!(counts.split_whitespace().all(|count| count.parse::<u32>().expect("a number") <= 2), "{counts}");
+    assert!(
+        counts.split_whitespace().all(|count| count.parse::<u32>().expect("a number") <= 2),
+        "{counts}"
+    );
 }

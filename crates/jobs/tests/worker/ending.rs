@@ -49,7 +49,8 @@ fn a_step_that_runs_always_is_not_ended_by_a_cancel() {
     let cancel = CancelSignal::new();
     let canceller = cancel_when(machine.workspace("ready"), &cancel);
     let script = "touch ready; for i in 1 2 3 4 5; do sleep 0.1; done; echo finished";
-    let outcome = machine.execute_until(&order(vec![run(script).when("always()")]), &cancel, |_| {});
+    let outcome =
+        machine.execute_until(&order(vec![run(script).when("always()")]), &cancel, |_| {});
     canceller.join().expect("it cancels");
     assert_eq!(outcome.report.ending, Ending::Cancelled);
     assert_eq!((outcome.outcomes()[0], outcome.said(0).as_str()), ("success", "finished\n"));
@@ -61,8 +62,11 @@ fn the_patience_with_such_a_step_has_an_end() {
     machine.bench.limits.after_cancel = Duration::from_millis(100);
     let cancel = CancelSignal::new();
     let canceller = cancel_when(machine.workspace("ready"), &cancel);
-    let outcome =
-        machine.execute_until(&order(vec![run("touch ready; exec sleep 300").when("always()")]), &cancel, |_| {});
+    let outcome = machine.execute_until(
+        &order(vec![run("touch ready; exec sleep 300").when("always()")]),
+        &cancel,
+        |_| {},
+    );
     canceller.join().expect("it cancels");
     assert_eq!(outcome.outcomes()[0], "cancelled");
 }
@@ -72,7 +76,11 @@ fn a_job_that_is_cancelled_before_it_begins_does_nothing() {
     let machine = Machine::new();
     let cancel = CancelSignal::new();
     cancel.cancel();
-    let outcome = machine.execute_until(&order(vec![run("echo no"), run("echo yes").when("always()")]), &cancel, |_| {});
+    let outcome = machine.execute_until(
+        &order(vec![run("echo no"), run("echo yes").when("always()")]),
+        &cancel,
+        |_| {},
+    );
     assert_eq!(outcome.report.ending, Ending::Cancelled);
     assert_eq!(outcome.outcomes()[..2], ["skipped", "success"]);
 }
@@ -100,6 +108,7 @@ fn a_full_disk_ends_the_job() {
         keep_free: None,
         every: Duration::from_millis(10),
     });
-    let outcome = machine.run(vec![run("head -c 4000000 /dev/zero > big; exec sleep 300")]).failed();
+    let outcome =
+        machine.run(vec![run("head -c 4000000 /dev/zero > big; exec sleep 300")]).failed();
     assert!(outcome.why(0).contains("more than the 1 MiB"), "{}", outcome.why(0));
 }

@@ -5,6 +5,7 @@ mod artifacts;
 mod background;
 mod caches;
 mod checkout;
+mod confined;
 mod contexts;
 mod ending;
 mod hash_files;

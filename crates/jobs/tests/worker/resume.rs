@@ -46,9 +46,12 @@ fn nobody_takes_up_what_was_never_reached() {
     order.steps = vec![run("true"), run("true"), run("true")];
     order.resume = Some(Resume { of: order.job, step: 2 });
     let earlier = machine.bench.folders.clone();
-    machine.bench.folders = Folders::taken_up(&machine.path("job-2"), &earlier);
+    machine.bench.folders = Folders::taken_up(&machine.path("job-7"), &earlier);
     let outcome = machine.execute(&order);
-    assert_eq!(outcome.invalid(), "the earlier attempt came to step 1 only: run the job from there");
+    assert_eq!(
+        outcome.invalid(),
+        "the earlier attempt came to step 1 only: run the job from there"
+    );
     machine.next_job();
     let outcome = machine.execute(&order);
     assert!(outcome.invalid().contains("is not there any more: run the whole job again"));
@@ -59,7 +62,9 @@ fn a_server_in_the_background_is_started_again() {
     let mut machine = Machine::new();
     let steps = vec![
         run("echo up >> starts; exec sleep 300").id("server").in_background(),
-        run("until [ -e starts ]; do sleep 0.01; done; [ -e mended ]"),
+        run(
+            "until [ -e starts ]; do sleep 0.01; done; [ -e mended ] && until [ $(wc -l < starts) = 2 ]; do sleep 0.01; done",
+        ),
         control(StepWork::Cancel("server".to_owned())),
     ];
     let mut order = order(steps);

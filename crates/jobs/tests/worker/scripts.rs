@@ -37,7 +37,8 @@ fn every_shell_executes_its_own_language() {
 #[test]
 fn a_shell_that_is_not_there_is_named_with_its_mend() {
     let machine = Machine::new();
-    let outcome = machine.run(vec![shell("fish-from-mars {0}", "x"), run("echo not reached")]).failed();
+    let outcome =
+        machine.run(vec![shell("fish-from-mars {0}", "x"), run("echo not reached")]).failed();
     assert_eq!(
         outcome.why(0),
         "the shell `fish-from-mars` is not on the PATH: install it, or name another one by `shell:`"
@@ -49,7 +50,8 @@ fn a_shell_that_is_not_there_is_named_with_its_mend() {
 fn defaults_reach_steps_that_say_nothing() {
     let machine = Machine::new();
     machine.write("sub/here", "");
-    let mut order = order(vec![run("print(__import__('os').listdir())"), shell("sh", "ls ..").within("sub")]);
+    let mut order =
+        order(vec![run("print(__import__('os').listdir())"), shell("sh", "ls ..").within("sub")]);
     order.defaults.shell = Some("python".to_owned());
     order.defaults.working_directory = Some("${{ format('s{0}', 'ub') }}".to_owned());
     let outcome = machine.execute(&order).succeeded();
@@ -70,7 +72,8 @@ fn the_log_shows_what_is_executed_and_with_what() {
     let step = run("echo a\necho b").env(json!({"GREETING": "hello ${{ github.actor }}"}));
     let outcome = machine.run(vec![step]).succeeded();
     let log = outcome.log(0);
-    let bash = std::process::Command::new("sh").args(["-c", "command -v bash"]).output().expect("sh");
+    let bash =
+        std::process::Command::new("sh").args(["-c", "command -v bash"]).output().expect("sh");
     let bash = String::from_utf8(bash.stdout).expect("text");
     let expected = format!(
         "##[group]Run echo a\n\u{1b}[36;1mecho a\u{1b}[0m\n\u{1b}[36;1mecho b\u{1b}[0m\nshell: {} -e {{0}}\nenv:\n  \
@@ -85,17 +88,42 @@ fn the_environment_is_scrubbed_and_complete() {
     let machine = Machine::new();
     let outcome = machine.run(vec![run("env | cut -d= -f1 | sort")]).succeeded();
     let said = outcome.said(0);
-    let names: Vec<&str> = said.lines().filter(|name| !["_", "SHLVL", "PWD"].contains(name)).collect();
-    let github: Vec<&str> = names.iter().filter(|name| name.starts_with("GITHUB_")).copied().collect();
-    let others: Vec<&str> = names.iter().filter(|name| !name.starts_with("GITHUB_")).copied().collect();
+    let names: Vec<&str> =
+        said.lines().filter(|name| !["_", "SHLVL", "PWD"].contains(name)).collect();
+    let github: Vec<&str> =
+        names.iter().filter(|name| name.starts_with("GITHUB_")).copied().collect();
+    let others: Vec<&str> =
+        names.iter().filter(|name| !name.starts_with("GITHUB_")).copied().collect();
     assert_eq!(
         others,
         [
-            "CI", "HOME", "LANG", "PATH", "RUNNER_ARCH", "RUNNER_ENVIRONMENT", "RUNNER_NAME", "RUNNER_OS",
-            "RUNNER_TEMP", "RUNNER_TOOL_CACHE", "RUNNER_TRACKING_ID", "RUNNER_WORKSPACE", "TMPDIR"
+            "CI",
+            "HOME",
+            "LANG",
+            "PATH",
+            "RUNNER_ARCH",
+            "RUNNER_ENVIRONMENT",
+            "RUNNER_NAME",
+            "RUNNER_OS",
+            "RUNNER_TEMP",
+            "RUNNER_TOOL_CACHE",
+            "RUNNER_TRACKING_ID",
+            "RUNNER_WORKSPACE",
+            "TMPDIR"
         ]
     );
-    for name in ["ACTION", "ACTIONS", "ENV", "EVENT_PATH", "OUTPUT", "PATH", "REF", "RUN_ID", "SHA", "WORKSPACE"] {
+    for name in [
+        "ACTION",
+        "ACTIONS",
+        "ENV",
+        "EVENT_PATH",
+        "OUTPUT",
+        "PATH",
+        "REF",
+        "RUN_ID",
+        "SHA",
+        "WORKSPACE",
+    ] {
         assert!(github.contains(&format!("GITHUB_{name}").as_str()), "{name} in {github:?}");
     }
     assert!(!github.contains(&"GITHUB_TOKEN") && !github.contains(&"GITHUB_EVENT"));
@@ -115,7 +143,9 @@ fn files_carry_outputs_variables_paths_and_summaries() {
             echo "All is well" >> "$GITHUB_STEP_SUMMARY"
         "#)
         .id("first"),
-        run(r#"hello; echo "$COLOUR ${{ env.COLOUR }} ${{ steps.first.outputs.answer }}"; echo "${{ steps.first.outputs.poem }}""#),
+        run(
+            r#"hello; echo "$COLOUR ${{ env.COLOUR }} ${{ steps.first.outputs.answer }}"; echo "${{ steps.first.outputs.poem }}""#,
+        ),
     ];
     let outcome = machine.run(steps).succeeded();
     assert_eq!(outcome.said(1), "from the added folder\nblue blue 42\nroses\nviolets\n");
@@ -143,14 +173,21 @@ fn commands_in_the_output_are_obeyed() {
     assert_eq!(outcome.outcomes()[..3], ["success", "success", "failure"]);
     assert!(outcome.why(2).contains("$GITHUB_ENV"), "{}", outcome.why(2));
     let annotation = &outcome.report.annotations[0];
-    assert_eq!((annotation.message.as_str(), annotation.file.as_deref(), annotation.line), ("Careful", Some("a.rs"), Some(3)));
-    assert!(outcome.log(0).contains("##[warning]Careful") && !outcome.log(0).contains("unseen\n##"));
+    assert_eq!(
+        (annotation.message.as_str(), annotation.file.as_deref(), annotation.line),
+        ("Careful", Some("a.rs"), Some(3))
+    );
+    assert!(
+        outcome.log(0).contains("##[warning]Careful") && !outcome.log(0).contains("unseen\n##")
+    );
 }
 
 #[test]
 fn annotations_are_limited_by_step_and_kind() {
     let machine = Machine::new();
-    let outcome = machine.run(vec![run("for i in $(seq 30); do echo \"::error::e$i\"; done; echo '::notice::n'")]).succeeded();
+    let outcome = machine
+        .run(vec![run("for i in $(seq 30); do echo \"::error::e$i\"; done; echo '::notice::n'")])
+        .succeeded();
     assert_eq!(outcome.report.annotations.len(), 11);
     assert!(outcome.named("Complete job").contains("20 annotations were too many"));
 }
@@ -159,7 +196,11 @@ fn annotations_are_limited_by_step_and_kind() {
 fn what_is_written_wrongly_into_a_file_fails_the_step() {
     let machine = Machine::new();
     let outcome = machine.run(vec![run("echo nonsense >> $GITHUB_OUTPUT")]).failed();
-    assert!(outcome.why(0).starts_with("GITHUB_OUTPUT: line 1: invalid format 'nonsense'"), "{}", outcome.why(0));
+    assert!(
+        outcome.why(0).starts_with("GITHUB_OUTPUT: line 1: invalid format 'nonsense'"),
+        "{}",
+        outcome.why(0)
+    );
 }
 
 #[test]
@@ -170,7 +211,10 @@ fn matchers_find_problems_in_the_output() {
     ]}]});
     machine.write("matcher.json", &matcher.to_string());
     machine.write("main.c", "");
-    let steps = vec![run("echo '::add-matcher::matcher.json'"), run("echo 'main.c:12: error: no such thing'")];
+    let steps = vec![
+        run("echo '::add-matcher::matcher.json'"),
+        run("echo 'main.c:12: error: no such thing'"),
+    ];
     let outcome = machine.run(steps).succeeded();
     let annotation = &outcome.report.annotations[0];
     assert_eq!((annotation.message.as_str(), annotation.line), ("no such thing", Some(12)));
@@ -180,6 +224,8 @@ fn matchers_find_problems_in_the_output() {
 fn scripts_leave_no_files_behind() {
     let machine = Machine::new();
     machine.run(vec![run("echo x >> $GITHUB_OUTPUT; ls -l $0"), run("true")]);
-    let left = std::fs::read_dir(machine.bench.folders.temp.join("_commands")).expect("it is there").count();
+    let left = std::fs::read_dir(machine.bench.folders.temp.join("_commands"))
+        .expect("it is there")
+        .count();
     assert_eq!(left, 0);
 }

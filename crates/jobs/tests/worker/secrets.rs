@@ -41,8 +41,12 @@ fn a_secret_is_in_no_log_event_or_report() {
 fn a_secret_is_not_kept_for_later_attempts() {
     let machine = machine();
     machine.run(vec![run("echo \"x=$P\" >> $GITHUB_OUTPUT; echo \"Y=$P\" >> $GITHUB_ENV; echo z=1 >> $GITHUB_OUTPUT").id("a").env(json!({"P": "${{ secrets.PASSWORD }}"}))]);
-    let kept = std::fs::read_to_string(machine.bench.folders.kept.join("steps.ndjson")).expect("kept");
-    assert!(!kept.contains(SECRET) && kept.contains("the variable Y") && kept.contains("\"z\""), "{kept}");
+    let kept =
+        std::fs::read_to_string(machine.bench.folders.kept.join("steps.ndjson")).expect("kept");
+    assert!(
+        !kept.contains(SECRET) && kept.contains("the variable Y") && kept.contains("\"z\""),
+        "{kept}"
+    );
 }
 
 #[test]
@@ -53,13 +57,19 @@ fn what_a_step_masks_is_masked_from_then_on() {
         run("echo fresh-t0ken; exit 3"),
     ];
     let outcome = machine.run(steps).failed();
-    assert!(outcome.said(0).ends_with("***\n") && outcome.said(1).starts_with("***\n"), "{}", outcome.everything());
+    assert!(
+        outcome.said(0).ends_with("***\n") && outcome.said(1).starts_with("***\n"),
+        "{}",
+        outcome.everything()
+    );
 }
 
 #[test]
 fn no_program_gets_a_secret_as_an_argument() {
     let machine = machine();
-    let outcome = machine.run(vec![run("# ${{ secrets.PASSWORD }}\ntr '\\0' ' ' < /proc/$$/cmdline; stat -c %a $0")]).succeeded();
+    let outcome = machine
+        .run(vec![run("# ${{ secrets.PASSWORD }}\ntr '\\0' ' ' < /proc/$$/cmdline; stat -c %a $0")])
+        .succeeded();
     let said = outcome.said(0);
     assert!(!said.contains("***"), "{said}");
     assert!(said.trim_end().ends_with("600"), "{said}");

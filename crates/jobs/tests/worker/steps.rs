@@ -43,7 +43,9 @@ fn a_tolerated_failure_counts_as_success_and_says_what_it_was() {
 #[test]
 fn a_condition_that_cannot_be_evaluated_fails_the_step() {
     let machine = Machine::new();
-    let outcome = machine.run(vec![run("echo x").when("fromJSON('{')"), run("echo y").when("nothing(")]).failed();
+    let outcome = machine
+        .run(vec![run("echo x").when("fromJSON('{')"), run("echo y").when("nothing(")])
+        .failed();
     assert!(outcome.why(0).starts_with("`if`: "), "{}", outcome.why(0));
     assert!(outcome.why(1).starts_with("`if`: "), "{}", outcome.why(1));
     assert!(!outcome.everything().contains("\nx\n"));
@@ -60,7 +62,10 @@ fn names_are_made_of_what_a_step_does() {
     ];
     let outcome = machine.run(steps);
     let names = outcome.names();
-    assert_eq!(names[..4], ["Run npm test", "On Linux", "Run actions/checkout@v4", "${{ fromJSON('{') }}"]);
+    assert_eq!(
+        names[..4],
+        ["Run npm test", "On Linux", "Run actions/checkout@v4", "${{ fromJSON('{') }}"]
+    );
     assert_eq!(names[4..], ["Set up job", "Complete job"]);
 }
 
@@ -73,7 +78,8 @@ fn variables_are_layered_and_evaluated_at_their_time() {
         run("echo A=$A B=$B C=$C"),
         run("echo B=$B").env(json!({"B": "own"})),
     ]);
-    order.env = vec![json!({"A": "workflow", "B": "workflow"}), json!({"B": "job ${{ vars.REGION }}"})];
+    order.env =
+        vec![json!({"A": "workflow", "B": "workflow"}), json!({"B": "job ${{ vars.REGION }}"})];
     let outcome = machine.execute(&order).succeeded();
     assert_eq!(outcome.said(0), "A=workflow B=job eu C=step job eu D=20\n");
     assert_eq!(outcome.said(1), "A=workflow B=changed C=\n");
@@ -83,10 +89,8 @@ fn variables_are_layered_and_evaluated_at_their_time() {
 #[test]
 fn a_step_that_takes_too_long_is_ended_and_fails() {
     let machine = Machine::new();
-    let steps = vec![
-        run("echo begun; sleep 60").minutes(0.002),
-        run("echo after").when("failure()"),
-    ];
+    let steps =
+        vec![run("echo begun; sleep 60").minutes(0.002), run("echo after").when("failure()")];
     let outcome = machine.run(steps).failed();
     assert_eq!(outcome.why(0), "timed out after 0.002 minute");
     assert!(outcome.said(0).starts_with("begun\n") && outcome.said(1) == "after\n");
@@ -95,14 +99,16 @@ fn a_step_that_takes_too_long_is_ended_and_fails() {
 #[test]
 fn a_job_that_takes_too_long_is_over() {
     let machine = Machine::new();
-    let mut order = order(vec![
-        run("sleep 60"),
-        run("echo no"),
-        run("echo cleaned up").when("always()"),
-    ]);
+    let mut order =
+        order(vec![run("sleep 60"), run("echo no"), run("echo cleaned up").when("always()")]);
     order.timeout_seconds = 1;
     let outcome = machine.execute(&order);
-    assert_eq!(outcome.report.ending, model::pipeline::Ending::TimedOut, "{}", outcome.everything());
+    assert_eq!(
+        outcome.report.ending,
+        model::pipeline::Ending::TimedOut,
+        "{}",
+        outcome.everything()
+    );
     assert_eq!(outcome.outcomes()[..3], ["cancelled", "skipped", "success"]);
     assert_eq!(outcome.said(2), "cleaned up\n");
 }
@@ -145,8 +151,19 @@ fn events_tell_what_happens_as_it_happens() {
         .collect();
     assert_eq!(
         told,
-        ["began", "2 began", "2 success", "0 began", "0 annotated", "0 success", "1 began", "1 skipped",
-         "3 began", "3 success", "ended"]
+        [
+            "began",
+            "2 began",
+            "2 success",
+            "0 began",
+            "0 annotated",
+            "0 success",
+            "1 began",
+            "1 skipped",
+            "3 began",
+            "3 success",
+            "ended"
+        ]
     );
     let line = serde_json::to_string(&outcome.events[1]).expect("JSON");
     let back: jobs::event::Event = serde_json::from_str(&line).expect("the same");
@@ -156,7 +173,11 @@ fn events_tell_what_happens_as_it_happens() {
 #[test]
 fn what_needs_a_container_engine_is_refused_before_the_first_step() {
     let mut machine = Machine::new();
-    machine.bench.host.variables.push(("DOCKER_HOST".to_owned(), "unix:///nowhere/engine.sock".to_owned()));
+    machine
+        .bench
+        .host
+        .variables
+        .push(("DOCKER_HOST".to_owned(), "unix:///nowhere/engine.sock".to_owned()));
     let mut with_container = order(vec![run("echo no")]);
     with_container.container = Some(json!({"image": "${{ format('node:{0}', matrix.node) }}"}));
     let outcome = machine.execute(&with_container);
@@ -173,5 +194,9 @@ fn what_needs_a_container_engine_is_refused_before_the_first_step() {
     machine.execute(&without).succeeded();
     machine.next_job();
     let image = machine.run(vec![uses("docker://alpine:3", json!({}))]);
-    assert!(image.invalid().starts_with(".github/workflows/ci.yml:7: `uses: docker://alpine:3` needs"), "{}", image.invalid());
+    assert!(
+        image.invalid().starts_with(".github/workflows/ci.yml:7: `uses: docker://alpine:3` needs"),
+        "{}",
+        image.invalid()
+    );
 }

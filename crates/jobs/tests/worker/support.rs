@@ -14,9 +14,7 @@ use jobs::process::ProcessTree;
 use jobs::workbench::{Folders, Host, Limits, Runner, Source, Workbench};
 use jobs::worker::{CancelSignal, execute};
 use model::id::{JobId, RunId};
-use model::pipeline::{
-    Conclusion, Defaults, Ending, JobReport, Order, Secrets, StepSheet, StepWork, Tree,
-};
+use model::pipeline::{Defaults, Ending, JobReport, Order, Secrets, StepSheet, StepWork, Tree};
 use ports::clock::SystemClock;
 use ports::entropy::SystemEntropy;
 use serde_json::{Value, json};
@@ -36,8 +34,12 @@ impl Machine {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().canonicalize().expect("it is there");
         let clock = Arc::new(SystemClock);
-        let depot =
-            EmbeddedDepot::open(root.join("depot"), Options::default(), clock.clone(), Arc::new(SystemEntropy));
+        let depot = EmbeddedDepot::open(
+            root.join("depot"),
+            Options::default(),
+            clock.clone(),
+            Arc::new(SystemEntropy),
+        );
         let processes = ProcessTree::begin().expect("a process may adopt");
         let bench = Workbench {
             folders: Folders::within(&root.join("job-1")),
@@ -143,10 +145,6 @@ impl Outcome {
     /// How each step of the order, and what follows, came out.
     pub(crate) fn outcomes(&self) -> Vec<&'static str> {
         self.report.steps.iter().map(|step| step.conclusion.word()).collect()
-    }
-
-    pub(crate) fn conclusion(&self, step: usize) -> Conclusion {
-        self.report.steps[step].conclusion
     }
 
     pub(crate) fn why(&self, step: usize) -> &str {
@@ -322,11 +320,22 @@ pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .arg("-C")
         .arg(folder)
-        .args(["-c", "user.name=Ada", "-c", "user.email=ada@acme.example", "-c", "init.defaultBranch=main"])
+        .args([
+            "-c",
+            "user.name=Ada",
+            "-c",
+            "user.email=ada@acme.example",
+            "-c",
+            "init.defaultBranch=main",
+        ])
         .args(arguments)
         .output()
         .expect("git");
-    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "git {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 

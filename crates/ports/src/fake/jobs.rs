@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
-use model::id::JobId;
+use model::id::{JobId, RunId};
 use model::pipeline::{Ending, JobReport, Order};
 
 use crate::BoxFuture;
@@ -26,27 +26,45 @@ pub struct JobNature {
     /// The endings of its attempts in turn; the last one is that of all further ones.
     pub endings: Vec<Ending>,
     pub outputs: Vec<(String, String)>,
+    /// How long it still takes once it is told to end.
+    pub lingers: SignedDuration,
 }
 
 impl Default for JobNature {
     fn default() -> Self {
-        let endings = vec![Ending::Success];
-        Self { takes: SignedDuration::ZERO, endings, outputs: Vec::new() }
+        Self {
+            takes: SignedDuration::ZERO,
+            endings: vec![Ending::Success],
+            outputs: Vec::new(),
+            lingers: SignedDuration::ZERO,
+        }
     }
+}
+
+/// A job that was begun, and how it ended or will.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Execution {
+    pub run: RunId,
+    pub name: String,
+    pub started_at: Timestamp,
+    pub ended_at: Timestamp,
+    pub ending: Ending,
 }
 
 #[derive(Debug, Default)]
 struct World {
     natures: BTreeMap<String, JobNature>,
-    jobs: BTreeMap<JobId, Begun>,
+    jobs: BTreeMap<JobId, Known>,
     /// How many attempts each name has had.
     attempts: BTreeMap<String, usize>,
 }
 
-#[derive(Debug, Clone)]
-struct Begun {
+#[derive(Debug)]
+struct Known {
     report: JobReport,
-    name: String,
+    lingers: SignedDuration,
+    /// Whose it is; nothing if it was told to end before it was begun.
+    begun: Option<(RunId, String)>,
 }
 
 impl FakeJobs {
@@ -58,25 +76,24 @@ impl FakeJobs {
         self.world().natures.insert(name.into(), nature);
     }
 
-    /// The names of all that was begun, with how often.
-    pub fn attempts(&self) -> BTreeMap<String, usize> {
-        self.world().attempts.clone()
-    }
-
-    /// The names of the jobs that are under way at a time.
-    pub fn under_way(&self, at: Timestamp) -> Vec<String> {
+    /// All that was begun, in the order in which it was.
+    pub fn executions(&self) -> Vec<Execution> {
         let world = self.world();
-        let jobs = world.jobs.values();
-        let going = jobs.filter(|job| job.report.started_at <= at && at < job.report.ended_at);
-        going.map(|job| job.name.clone()).collect()
+        let execution = |known: &Known| {
+            let (run, name) = known.begun.clone()?;
+            let JobReport { started_at, ended_at, ref ending, .. } = known.report;
+            Some(Execution { run, name, started_at, ended_at, ending: ending.clone() })
+        };
+        let mut executions: Vec<_> = world.jobs.values().filter_map(execution).collect();
+        executions.sort_by_key(|execution| execution.started_at);
+        executions
     }
 
-    /// When the job is over, by what its nature says.
-    fn begin(&self, order: &Order) -> Timestamp {
+    fn begin(&self, order: &Order) {
         let now = self.clock.now();
         let mut world = self.world();
-        if let Some(begun) = world.jobs.get(&order.job) {
-            return begun.report.ended_at;
+        if world.jobs.contains_key(&order.job) {
+            return;
         }
         let nature = world.natures.get(&order.name).cloned().unwrap_or_default();
         let attempts = world.attempts.entry(order.name.clone()).or_default();
@@ -85,53 +102,53 @@ impl FakeJobs {
         let ending = ending.unwrap_or(Ending::Success);
         let outputs = if ending == Ending::Success { nature.outputs } else { Vec::new() };
         let report = JobReport { outputs, ..report(ending, now, now + nature.takes) };
-        let ended_at = report.ended_at;
-        world.jobs.insert(order.job, Begun { report, name: order.name.clone() });
-        ended_at
+        let begun = Some((order.run, order.name.clone()));
+        world.jobs.insert(order.job, Known { report, lingers: nature.lingers, begun });
     }
 
-    /// The report, once it is there; else when it will be.
-    fn look(&self, job: JobId) -> Result<JobReport, Timestamp> {
+    fn end(&self, job: JobId) {
         let now = self.clock.now();
-        let world = self.world();
-        match world.jobs.get(&job) {
-            Some(begun) if begun.report.ended_at > now => Err(begun.report.ended_at),
-            Some(begun) => Ok(begun.report.clone()),
-            None => Ok(report(Ending::Cancelled, now, now)),
+        let mut world = self.world();
+        let known = world.jobs.entry(job).or_insert_with(|| Known {
+            report: report(Ending::Cancelled, now, now),
+            lingers: SignedDuration::ZERO,
+            begun: None,
+        });
+        if known.report.ended_at > now + known.lingers {
+            let ended_at = now + known.lingers;
+            known.report = report(Ending::Cancelled, known.report.started_at, ended_at);
+        }
+    }
+
+    /// Waits until a job is over that is known.
+    async fn report(&self, job: JobId) -> JobReport {
+        loop {
+            let report = self.world().jobs[&job].report.clone();
+            if report.ended_at <= self.clock.now() {
+                return report;
+            }
+            self.clock.sleep_until(report.ended_at).await;
         }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.world.lock().expect("nothing panics while it holds the world")
     }
 }
 
 impl Jobs for FakeJobs {
     fn work<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Result<JobReport, Unreachable>> {
-        Box::pin(async move {
-            let mut until = self.begin(order);
-            loop {
-                self.clock.sleep_until(until).await;
-                match self.look(order.job) {
-                    Ok(report) => return Ok(report),
-                    Err(later) => until = later,
-                }
-            }
+        Box::pin(async {
+            self.begin(order);
+            Ok(self.report(order.job).await)
         })
     }
 
     fn halt(&self, job: JobId) -> BoxFuture<'_, Result<JobReport, Unreachable>> {
-        let now = self.clock.now();
-        let mut world = self.world();
-        let begun = world.jobs.entry(job).or_insert_with(|| Begun {
-            report: report(Ending::Cancelled, now, now),
-            name: String::new(),
-        });
-        if begun.report.ended_at > now {
-            begun.report = report(Ending::Cancelled, begun.report.started_at, now);
-        }
-        let report = begun.report.clone();
-        Box::pin(async { Ok(report) })
+        Box::pin(async move {
+            self.end(job);
+            Ok(self.report(job).await)
+        })
     }
 }
 

@@ -154,7 +154,7 @@ impl Inner {
             let lookup = match noted {
                 None => lookups::note(transaction, asked, version, &outcome, now)?,
                 Some(lookup) => {
-                    lookups::amend(transaction, lookup, &outcome)?;
+                    lookups::amend(transaction, lookup, &outcome, now)?;
                     lookup
                 }
             };

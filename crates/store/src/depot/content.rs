@@ -41,7 +41,8 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Half of what the usual level saves beyond this one costs twice the time.
+/// The usual level, 3, makes sources and libraries a twentieth smaller and takes up to twice as
+/// long.
 const LEVEL: i32 = 1;
 
 /// Compresses, with memory that is used again.

@@ -39,6 +39,10 @@ impl Pattern {
         }
         let rest = text.trim_start_matches('!');
         let is_negated = (text.len() - rest.len()) % 2 == 1;
+        let has_list = "has a list in parentheses, which is not known here";
+        if rest.len() < text.len() && rest.starts_with('(') {
+            return refused(has_list);
+        }
         let Some(texts) = braces(rest) else {
             return refused(&format!("stands for more than {MAX_ALTERNATIVES} others"));
         };
@@ -46,7 +50,7 @@ impl Pattern {
         for alternative in texts {
             match tokens(&alternative) {
                 Some(tokens) => alternatives.push(tokens),
-                None => return refused("has a list in parentheses, which is not known here"),
+                None => return refused(has_list),
             }
         }
         Ok(Self { is_negated, alternatives })

@@ -92,6 +92,10 @@ impl<'a> Intake<'a> {
         gone
     }
 
+    pub(super) fn whereabouts(&self, digest: Digest) -> Option<Whereabouts> {
+        self.known().get(&digest).copied()
+    }
+
     /// What was taken in until now, and stays so.
     pub(super) fn so_far(&self) -> TakenIn {
         TakenIn {
@@ -177,6 +181,15 @@ impl Hand<'_> {
             self.group.truncate(start);
         }
         Ok(Some(blob))
+    }
+
+    /// Takes in content that is at rest somewhere, as if it were not.
+    pub(super) fn take_anew(&mut self, digest: Digest, content: &[u8]) -> Result<(), DepotError> {
+        let start = self.group.len();
+        self.group.extend_from_slice(content);
+        self.blobs.push(Blob { digest, ..blob(content, start) });
+        self.intake.known().insert(digest, Whereabouts::InHand);
+        if self.group.len() >= GROUP { self.finish() } else { Ok(()) }
     }
 
     /// Takes in content that is large enough to stand alone.

@@ -79,6 +79,11 @@ pub(super) fn random_name(entropy: &dyn Entropy) -> String {
     entropy.draw().iter().fold(String::new(), |name, byte| format!("{name}{byte:02x}"))
 }
 
+/// Whether it looks as if [`random_name`] had made it.
+pub(super) fn is_random_name(name: &[u8]) -> bool {
+    name.len() == 20 && name.iter().all(u8::is_ascii_hexdigit)
+}
+
 fn invalid<T>(what: String) -> Result<T, DepotError> {
     Err(DepotError::new(DepotErrorKind::Invalid, what))
 }

@@ -14,7 +14,7 @@ use ports::depot::DepotError;
 use ports::entropy::Entropy;
 use rustix::fs::FallocateFlags;
 
-use super::names::random_name;
+use super::names::{is_random_name, random_name};
 use super::trouble::of_file;
 
 /// The folder of packs.
@@ -112,7 +112,8 @@ impl Packs {
         for entry in entries {
             let entry = entry.map_err(|error| of_file(&self.folder, "listed", error))?;
             let file_name = entry.file_name();
-            let Some(name) = file_name.to_str().and_then(|name| name.strip_suffix(ENDING)) else {
+            let name = file_name.to_str().and_then(|name| name.strip_suffix(ENDING));
+            let Some(name) = name.filter(|name| is_random_name(name.as_bytes())) else {
                 continue;
             };
             // Whoever is about to make one known still holds it, so the order counts.
@@ -176,5 +177,58 @@ impl Drop for NewPack {
             // If it cannot be cleared away now, it is a leftover.
             drop(fs::remove_file(&self.path));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ports::entropy::SystemEntropy;
+
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_holds_and_nobody_knows_is_cleared_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let packs = Packs::open(folder.path(), Arc::new(SystemEntropy)).unwrap();
+        let held = packs.begin().unwrap();
+        let known = packs.begin().unwrap();
+        known.append(b"content").unwrap();
+        known.keep();
+        let known_name = known.name().to_owned();
+        drop(known);
+        let left = packs.begin().unwrap();
+        left.keep();
+        drop(left);
+        let given_up = packs.begin().unwrap().name().to_owned();
+        fs::write(folder.path().join("packs/notes.pack"), "not ours").unwrap();
+
+        assert_eq!(packs.length(&given_up), None);
+        let cleared = packs.clear_leftovers(|name| Ok(name == known_name)).unwrap();
+        assert_eq!(cleared, 1);
+        assert_eq!(packs.length(&known_name), Some((HEAD.len() + b"content".len()) as u64));
+        assert!(packs.length(held.name()).is_some());
+        assert_eq!(fs::read_dir(folder.path().join("packs")).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn what_several_threads_append_does_not_overlap() {
+        let folder = tempfile::tempdir().unwrap();
+        let packs = Packs::open(folder.path(), Arc::new(SystemEntropy)).unwrap();
+        let pack = packs.begin().unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..4_u8 {
+                let pack = &pack;
+                scope.spawn(move || {
+                    for length in 1..100 {
+                        let bytes = vec![thread; length];
+                        let offset = pack.append(&bytes).unwrap();
+                        let mut read = vec![0; length];
+                        pack.file.read_exact_at(&mut read, offset).unwrap();
+                        assert_eq!(read, bytes);
+                    }
+                });
+            }
+        });
+        assert_eq!(pack.length(), HEAD.len() as u64 + 4 * (1..100).sum::<u64>());
     }
 }

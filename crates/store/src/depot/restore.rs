@@ -1,5 +1,6 @@
 //! Restoring: from a tree in the index to files in place.
 
+mod fill;
 mod place;
 mod read;
 mod stage;

@@ -30,6 +30,7 @@ pub(super) fn check(condition: &Condition, scope: Scope<'_>, report: &mut Report
         let written = own.iter().any(is_constant);
         match examined.harmless.into_iter().next() {
             Some(reason) if !told => {
+                let reason = reason.label("so this never runs");
                 return tell(Finding { severity: Severity::Advice, ..reason }, condition, report);
             }
             _ if changes(&never) => {

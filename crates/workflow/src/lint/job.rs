@@ -1,11 +1,13 @@
 //! Jobs: what they may do, where they deploy to, and whom they hold up or let pass.
 
+use std::collections::BTreeMap;
+
 use model::source::{Finding, Span, nearest, quoted};
 
 use super::action::flat;
 use super::expression::path;
 use super::{Options, Report};
-use crate::expression::Node as Part;
+use crate::expression::{Condition, Node as Part};
 use crate::syntax::model::{Concurrency, Job, Permissions, Step, StepWork, Steps, Work, Workflow};
 use crate::syntax::{At, Given, Node, Text};
 
@@ -28,6 +30,7 @@ pub(super) fn check(workflow: &Workflow, options: &Options<'_>, report: &mut Rep
             variables(step.env.as_ref(), report);
             positive("timeout-minutes", step.timeout_minutes.as_ref(), report);
         }
+        unreachable(&steps.steps, report);
         open_gate(workflow, job, steps, report);
         strangers_code(workflow, job, steps, report);
     }
@@ -66,17 +69,16 @@ fn environment(steps: &Steps, options: &Options<'_>, report: &mut Report<'_>) {
 }
 
 fn repeated_need(job: &Job, report: &mut Report<'_>) {
-    for (at, need) in job.needs.iter().enumerate() {
-        let same = |other: &&At<String>| other.value.eq_ignore_ascii_case(&need.value);
-        if let Some(first) = job.needs[..at].iter().find(same) {
-            let message = format!("{} is needed twice", quoted(&need.value));
-            report.tell(
-                Finding::advice("repeated-need", message, need.span)
-                    .label("again")
-                    .also(first.span, "first here")
-                    .hint("remove one of them"),
-            );
-        }
+    let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+    for need in &job.needs {
+        let Some(first) = seen.insert(need.value.to_lowercase(), need.span) else { continue };
+        let message = format!("{} is needed twice", quoted(&need.value));
+        report.tell(
+            Finding::advice("repeated-need", message, need.span)
+                .label("again")
+                .also(first, "first here")
+                .hint("remove one of them"),
+        );
     }
 }
 
@@ -99,6 +101,33 @@ fn variables(env: Option<&Node>, report: &mut Report<'_>) {
             let finding = Finding::warning("variable-name", message, entry.key.span());
             report.tell(finding.label("no script can read it"));
         }
+    }
+}
+
+/// Steps behind one that does nothing but fail.
+fn unreachable(steps: &[Step], report: &mut Report<'_>) {
+    let fails = |step: &Step| match &step.work {
+        StepWork::Run { script, .. } => {
+            let code = script.raw().trim().strip_prefix("exit ").map(str::trim);
+            let failure =
+                code.and_then(|code| code.parse::<u8>().ok()).is_some_and(|code| code > 0);
+            failure && step.condition.is_none() && step.continue_on_error.is_none()
+        }
+        _ => false,
+    };
+    let Some(at) = steps.iter().position(fails) else { return };
+    let after_success = |step: &&Step| match &step.condition {
+        None => true,
+        Some(condition) => condition.read.as_ref().is_some_and(Condition::is_guarded),
+    };
+    if let Some(step) = steps[at + 1..].iter().find(after_success) {
+        let start = |step: &Step| Span::new(step.span.start, step.span.start);
+        report.tell(
+            Finding::warning("unreachable-step", "this step is never reached", start(step))
+                .label("never runs")
+                .also(start(&steps[at]), "this always fails")
+                .hint("put it first, or write `if: always()`"),
+        );
     }
 }
 

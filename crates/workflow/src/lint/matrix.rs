@@ -4,11 +4,15 @@ use model::source::{Finding, nearest, quoted};
 use serde_json::{Map, Value as Json};
 
 use super::Report;
-use crate::matrix::{self, MatrixError};
+use crate::matrix::{self, MOST_CELLS, MatrixError};
 use crate::syntax::model::Workflow;
 use crate::syntax::{Entry, Given, Node, Value};
 
+/// How many combinations of a file are counted out; what is beyond shows when it runs.
+const MOST_COMBINATIONS: usize = 20_000;
+
 pub(super) fn check(workflow: &Workflow, report: &mut Report<'_>) {
+    let mut budget = MOST_COMBINATIONS;
     for job in &workflow.jobs {
         let Some(Given::Fixed(strategy)) = &job.strategy else { continue };
         let Some(matrix) = &strategy.matrix else { continue };
@@ -16,13 +20,25 @@ pub(super) fn check(workflow: &Workflow, report: &mut Report<'_>) {
         for axis in entries.iter().filter(|entry| is_axis(entry)) {
             repeated(axis, report);
         }
-        for item in matrix.get("exclude").and_then(Node::as_list).unwrap_or_default() {
+        let exclude = matrix.get("exclude").and_then(Node::as_list).unwrap_or_default();
+        for item in exclude.iter().take(MOST_CELLS) {
             excluded(item, entries, report);
         }
-        if let Some(json) = json(matrix) {
+        let size = size(entries);
+        if size <= budget
+            && let Some(json) = json(matrix)
+        {
+            budget -= size;
             count(matrix, &json, report);
         }
     }
+}
+
+/// How many combinations the axes make.
+fn size(matrix: &[Entry]) -> usize {
+    let axes = matrix.iter().filter(|entry| is_axis(entry));
+    let values = axes.map(|axis| axis.value.as_list().map_or(1, <[Node]>::len));
+    values.fold(1, usize::saturating_mul)
 }
 
 fn is_axis(entry: &Entry) -> bool {
@@ -30,7 +46,8 @@ fn is_axis(entry: &Entry) -> bool {
 }
 
 fn repeated(axis: &Entry, report: &mut Report<'_>) {
-    let items = axis.value.as_list().unwrap_or_default();
+    // More are too many jobs anyway.
+    let items = axis.value.as_list().unwrap_or_default().iter().take(MOST_CELLS);
     let mut seen: Vec<(Json, &Node)> = Vec::new();
     for item in items {
         let Some(value) = json(item) else { continue };
@@ -57,8 +74,8 @@ fn excluded(item: &Node, matrix: &[Entry], report: &mut Report<'_>) {
             is_axis(axis) && axis.key.literal().is_some_and(|name| name.eq_ignore_ascii_case(key))
         };
         let Some(axis) = matrix.iter().find(named) else { continue };
-        let values: Option<Vec<Json>> =
-            axis.value.as_list().and_then(|items| items.iter().map(json).collect());
+        let items = axis.value.as_list().filter(|items| items.len() <= MOST_CELLS);
+        let values: Option<Vec<Json>> = items.and_then(|items| items.iter().map(json).collect());
         let Some(values) = values else { continue };
         if values.iter().any(|value| matrix::holds(&wanted, value)) {
             continue;

@@ -74,6 +74,8 @@ pub(super) fn check(workflow: &Workflow, options: &Options<'_>, report: &mut Rep
         shell(steps.defaults.shell.as_ref(), system, report);
         for step in flat(&steps.steps) {
             if let StepWork::Run { shell: own, .. } = &step.work {
+                // A condition may ask for the system first.
+                let system = system.filter(|_| step.condition.is_none());
                 shell(own.as_ref(), system, report);
             }
         }

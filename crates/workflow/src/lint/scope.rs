@@ -4,10 +4,13 @@ mod fixed;
 mod inputs;
 mod matrix;
 
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
 pub(super) use self::fixed::RESULTS;
 use self::fixed::words_of;
 use super::action::{self, Actions};
-use super::shape::{Holder, Reason, Shape};
+use super::shape::{Holder, Object, Reason, Shape};
 use crate::syntax::Given;
 use crate::syntax::model::{Job, Step, StepWork, Work, Workflow};
 
@@ -16,33 +19,24 @@ use crate::syntax::model::{Job, Step, StepWork, Work, Workflow};
 pub(super) struct FileScope {
     github: Shape,
     inputs: Shape,
-    jobs: Shape,
+    jobs: Rc<Object>,
+    /// The same where all jobs went well.
+    jobs_well: Rc<Object>,
 }
 
 /// What holds for a job, and for its steps as they come.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct JobScope {
-    needs: Vec<Needed>,
+    needs: Shape,
+    /// The same where all that it needs went well.
+    needs_well: Shape,
     matrix: Shape,
     services: Shape,
-    steps: Vec<PassedStep>,
-    /// Ids of the steps that are still to come.
-    later: Vec<String>,
-}
-
-#[derive(Debug, Clone)]
-struct Needed {
-    id: String,
-    outputs: Shape,
-    /// Its failure does not stop what needs it.
-    tolerant: bool,
-}
-
-#[derive(Debug, Clone)]
-struct PassedStep {
-    id: String,
-    outputs: Shape,
-    tolerant: bool,
+    steps: Rc<Object>,
+    /// The same where all that has run went well.
+    steps_well: Rc<Object>,
+    /// Ids of the steps that are still to come, in lower case.
+    later: BTreeSet<String>,
 }
 
 /// Where an expression stands.
@@ -64,40 +58,36 @@ pub(super) enum Guard {
 
 impl FileScope {
     pub(super) fn of(workflow: &Workflow) -> Self {
-        let jobs = workflow.jobs.iter().map(|job| {
-            let properties = vec![
-                ("result".to_owned(), words_of(RESULTS)),
-                ("outputs".to_owned(), job_outputs(job)),
-            ];
-            (job.id.value.clone(), Shape::closed(Holder::Job(job.id.value.clone()), properties))
-        });
+        let jobs = |well: bool| {
+            let results = workflow.jobs.iter();
+            let results = results.map(|job| (job.id.value.clone(), result_of(job, well)));
+            Rc::new(Object::new(Holder::Jobs, results.collect()))
+        };
         Self {
             github: fixed::github(workflow),
             inputs: inputs::shape(workflow),
-            jobs: Shape::closed(Holder::Jobs, jobs.collect()),
+            jobs: jobs(false),
+            jobs_well: jobs(true),
         }
     }
 }
 
 impl JobScope {
     /// What holds before the first step.
-    pub(super) fn of(workflow: &Workflow, job: &Job) -> Self {
-        let needed = job.needs.iter().filter_map(|need| workflow.job(&need.value));
-        let needs = needed.map(|needed| Needed {
-            id: needed.id.value.clone(),
-            outputs: job_outputs(needed),
-            tolerant: match &needed.work {
-                Work::Steps(steps) => steps.continue_on_error.is_some(),
-                Work::Call(_) => false,
-            },
-        });
-        let mut later = Vec::new();
+    pub(super) fn of(file: &FileScope, job: &Job) -> Self {
+        let needs = |jobs: &Object| {
+            let needed = job.needs.iter().filter_map(|need| jobs.entry(&need.value));
+            Shape::closed(Holder::Needs, needed.collect())
+        };
+        let mut later = BTreeSet::new();
         gather_ids(job.steps(), &mut later);
         Self {
-            needs: needs.collect(),
+            needs: needs(&file.jobs),
+            needs_well: needs(&file.jobs_well),
             matrix: matrix::shape(job),
             services: services(job),
-            steps: Vec::new(),
+            steps: Rc::new(Object::new(Holder::Steps, Vec::new())),
+            steps_well: Rc::new(Object::new(Holder::Steps, Vec::new())),
             later,
         }
     }
@@ -110,47 +100,43 @@ impl JobScope {
             }
         }
         let Some(id) = step.id.written() else { return };
-        self.later.retain(|later| !later.eq_ignore_ascii_case(id));
-        self.steps.push(PassedStep {
-            id: id.to_owned(),
-            outputs: action::outputs(step, actions),
-            tolerant: step.continue_on_error.is_some(),
-        });
+        self.later.remove(&id.to_lowercase());
+        let outputs = action::outputs(step, actions);
+        let well = || Shape::words(&["success", "skipped"], Reason::Success);
+        // With `continue-on-error` the outcome may be a failure, but never the conclusion.
+        let outcome = if step.continue_on_error.is_some() { words_of(RESULTS) } else { well() };
+        let ended = |outcome, conclusion| {
+            let properties = vec![
+                ("outputs".to_owned(), outputs.clone()),
+                ("outcome".to_owned(), outcome),
+                ("conclusion".to_owned(), conclusion),
+            ];
+            Shape::closed(Holder::Step(id.to_owned()), properties)
+        };
+        let any = ended(words_of(RESULTS), words_of(RESULTS));
+        Rc::make_mut(&mut self.steps).put(id.to_owned(), any);
+        Rc::make_mut(&mut self.steps_well).put(id.to_owned(), ended(outcome, well()));
     }
 
     /// Whether a step of that id is still to come.
     pub(super) fn comes_later(&self, id: &str) -> bool {
-        self.later.iter().any(|later| later.eq_ignore_ascii_case(id))
+        self.later.contains(&id.to_lowercase())
     }
+}
 
-    fn needs(&self, guarded: bool) -> Shape {
-        let needed = self.needs.iter().map(|needed| {
-            let result = if guarded && !needed.tolerant {
-                Shape::words(&["success"], Reason::Success)
-            } else {
-                words_of(RESULTS)
-            };
-            let properties =
-                vec![("result".to_owned(), result), ("outputs".to_owned(), needed.outputs.clone())];
-            (needed.id.clone(), Shape::closed(Holder::Job(needed.id.clone()), properties))
-        });
-        Shape::closed(Holder::Needs, needed.collect())
-    }
-
-    fn steps(&self, guarded: bool) -> Shape {
-        let well = || Shape::words(&["success", "skipped"], Reason::Success);
-        let steps = self.steps.iter().map(|step| {
-            let outcome = if guarded && !step.tolerant { well() } else { words_of(RESULTS) };
-            let conclusion = if guarded { well() } else { words_of(RESULTS) };
-            let properties = vec![
-                ("outputs".to_owned(), step.outputs.clone()),
-                ("outcome".to_owned(), outcome),
-                ("conclusion".to_owned(), conclusion),
-            ];
-            (step.id.clone(), Shape::closed(Holder::Step(step.id.clone()), properties))
-        });
-        Shape::closed(Holder::Steps, steps.collect())
-    }
+/// What another job sees of one that it needs.
+fn result_of(job: &Job, well: bool) -> Shape {
+    let tolerant = match &job.work {
+        Work::Steps(steps) => steps.continue_on_error.is_some(),
+        Work::Call(_) => false,
+    };
+    let result = if well && !tolerant {
+        Shape::words(&["success"], Reason::Success)
+    } else {
+        words_of(RESULTS)
+    };
+    let properties = vec![("result".to_owned(), result), ("outputs".to_owned(), job_outputs(job))];
+    Shape::closed(Holder::Job(job.id.value.clone()), properties)
 }
 
 impl Scope<'_> {
@@ -159,9 +145,15 @@ impl Scope<'_> {
         match name {
             "github" => self.file.github.clone(),
             "inputs" => self.file.inputs.clone(),
-            "jobs" => self.file.jobs.clone(),
-            "needs" => job.map_or(Shape::Any, |job| job.needs(self.guard == Guard::Job)),
-            "steps" => job.map_or(Shape::Any, |job| job.steps(self.guard == Guard::Step)),
+            "jobs" => Shape::Object(self.file.jobs.clone()),
+            "needs" => job.map_or(Shape::Any, |job| match self.guard {
+                Guard::Job => job.needs_well.clone(),
+                Guard::None | Guard::Step => job.needs.clone(),
+            }),
+            "steps" => job.map_or(Shape::Any, |job| match self.guard {
+                Guard::Step => Shape::Object(job.steps_well.clone()),
+                Guard::None | Guard::Job => Shape::Object(job.steps.clone()),
+            }),
             "matrix" => job.map_or(Shape::Any, |job| job.matrix.clone()),
             "job" => {
                 let services = job.map_or(Shape::Any, |job| job.services.clone());
@@ -213,9 +205,9 @@ fn services(job: &Job) -> Shape {
     }
 }
 
-fn gather_ids(steps: &[Step], ids: &mut Vec<String>) {
+fn gather_ids(steps: &[Step], ids: &mut BTreeSet<String>) {
     for step in steps {
-        ids.extend(step.id.written().map(str::to_owned));
+        ids.extend(step.id.written().map(str::to_lowercase));
         if let StepWork::Parallel(inner) = &step.work {
             gather_ids(inner, ids);
         }

@@ -144,10 +144,13 @@ fn values(node: Option<&Node>, report: &mut Report<'_>) {
         };
         let Some(value) = text.literal() else { continue };
         let span = text.span();
+        if !names_a_secret(name) || !looks_random(value) {
+            continue;
+        }
         let known = report.findings.iter().any(|finding| {
             finding.masked && finding.span.start < span.end && span.start < finding.span.end
         });
-        if !known && names_a_secret(name) && looks_random(value) {
+        if !known {
             report.tell(told(&format!("the value of {}", quoted(name)), span));
         }
     }

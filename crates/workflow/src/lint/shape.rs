@@ -1,11 +1,12 @@
 //! What is known of a value before anything runs: its kind, the values that it can have, the
 //! properties that it has.
 
+use std::collections::{BTreeMap, btree_map};
 use std::rc::Rc;
 
 use crate::expression::Value;
 
-/// The most values that are told apart; beyond these only their kind is kept.
+/// The most values, and the most properties of objects in the same place, that are told apart.
 const MOST_VALUES: usize = 64;
 
 #[derive(Debug, Clone)]
@@ -49,15 +50,16 @@ pub(super) struct List {
     pub(super) filtered: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Object {
     pub(super) holder: Holder,
-    /// Names in any case.
-    pub(super) properties: Vec<(String, Shape)>,
+    properties: Vec<(String, Shape)>,
+    /// Where each property is, by its name in lower case.
+    places: BTreeMap<String, usize>,
     /// What any other property is; without it there is none.
-    pub(super) others: Option<Shape>,
+    others: Option<Shape>,
     /// Nothing may be there in its place.
-    pub(super) optional: bool,
+    optional: bool,
 }
 
 /// Whose properties they are, which decides how a missing one is told.
@@ -104,18 +106,19 @@ impl Shape {
 
     /// An object without other properties than these.
     pub(super) fn closed(holder: Holder, properties: Vec<(String, Self)>) -> Self {
-        Self::Object(Rc::new(Object { holder, properties, others: None, optional: false }))
+        Self::Object(Rc::new(Object::new(holder, properties)))
     }
 
     /// An object without other properties than these, or nothing.
     pub(super) fn optional(holder: Holder, properties: Vec<(String, Self)>) -> Self {
-        Self::Object(Rc::new(Object { holder, properties, others: None, optional: true }))
+        let object = Object::new(holder, properties);
+        Self::Object(Rc::new(Object { optional: true, ..object }))
     }
 
     /// An object with other properties besides these.
     pub(super) fn open(holder: Holder, properties: Vec<(String, Self)>, others: Self) -> Self {
-        let others = Some(others);
-        Self::Object(Rc::new(Object { holder, properties, others, optional: false }))
+        let object = Object::new(holder, properties);
+        Self::Object(Rc::new(Object { others: Some(others), ..object }))
     }
 
     /// What a value that is written out is.
@@ -158,7 +161,11 @@ impl Shape {
                 Self::Text
             }
             (Self::Number, Self::Number) => Self::Number,
-            (Self::Object(left), Self::Object(right)) => Self::Object(Rc::new(left.or(&right))),
+            (Self::Object(left), Self::Object(right)) => {
+                let both = left.or(&right);
+                let told_apart = both.properties.len() <= MOST_VALUES;
+                if told_apart { Self::Object(Rc::new(both)) } else { Self::Any }
+            }
             (Self::List(left), Self::List(right)) => Self::List(Rc::new(List {
                 item: left.item.clone().or(right.item.clone()),
                 filtered: left.filtered && right.filtered,
@@ -206,15 +213,16 @@ impl Shape {
                 Self::Any | Self::OneOf(..) => "a value",
             };
         };
-        let all = |fits: fn(&Value) -> bool| values.iter().all(fits);
-        if all(|value| matches!(value, Value::Boolean(_))) {
+        let some = || values.iter().filter(|value| !matches!(value, Value::Null));
+        let all = |fits: fn(&Value) -> bool| some().all(fits);
+        if some().next().is_none() {
+            "nothing"
+        } else if all(|value| matches!(value, Value::Boolean(_))) {
             "a truth value"
         } else if all(|value| matches!(value, Value::Number(_))) {
             "a number"
         } else if all(|value| matches!(value, Value::String(_))) {
             "a text"
-        } else if all(|value| matches!(value, Value::Null)) {
-            "nothing"
         } else {
             "a value"
         }
@@ -222,14 +230,46 @@ impl Shape {
 }
 
 impl Object {
+    pub(super) fn new(holder: Holder, properties: Vec<(String, Shape)>) -> Self {
+        let mut object = Self {
+            holder,
+            properties: Vec::with_capacity(properties.len()),
+            places: BTreeMap::new(),
+            others: None,
+            optional: false,
+        };
+        for (name, shape) in properties {
+            object.put(name, shape);
+        }
+        object
+    }
+
+    /// Adds a property, unless there is one of that name.
+    pub(super) fn put(&mut self, name: String, shape: Shape) {
+        if let btree_map::Entry::Vacant(place) = self.places.entry(name.to_lowercase()) {
+            place.insert(self.properties.len());
+            self.properties.push((name, shape));
+        }
+    }
+
     /// What a property is; `None` if there is none of that name.
     pub(super) fn get(&self, name: &str) -> Option<Shape> {
-        let found = self.properties.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, shape)| shape.clone()).or_else(|| self.others.clone())
+        let place = self.places.get(&name.to_lowercase());
+        place.map(|place| self.properties[*place].1.clone()).or_else(|| self.others.clone())
+    }
+
+    /// A property with its name as it is written.
+    pub(super) fn entry(&self, name: &str) -> Option<(String, Shape)> {
+        let place = self.places.get(&name.to_lowercase())?;
+        Some(self.properties[*place].clone())
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.properties.iter().map(|(name, _)| name.as_str())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.properties.is_empty()
     }
 
     /// What any of its values is.
@@ -239,31 +279,21 @@ impl Object {
     }
 
     fn or(&self, other: &Self) -> Self {
-        let absent = |shape: Shape| shape.or(Shape::one(Value::Null));
-        let mut properties = Vec::new();
+        let absent = |shape: &Shape| shape.clone().or(Shape::one(Value::Null));
+        let mut both = Self::new(self.holder.clone(), Vec::new());
         for (name, shape) in &self.properties {
             let second = other.get(name);
-            let shape = match second {
-                Some(second) => shape.clone().or(second),
-                None => absent(shape.clone()),
-            };
-            properties.push((name.clone(), shape));
+            let shape = second.map_or_else(|| absent(shape), |second| shape.clone().or(second));
+            both.put(name.clone(), shape);
         }
         for (name, shape) in &other.properties {
-            if !self.names().any(|known| known.eq_ignore_ascii_case(name)) {
-                let shape = match &self.others {
-                    Some(others) => shape.clone().or(others.clone()),
-                    None => absent(shape.clone()),
-                };
-                properties.push((name.clone(), shape));
-            }
+            let first = self.others.clone();
+            let shape = first.map_or_else(|| absent(shape), |first| first.or(shape.clone()));
+            both.put(name.clone(), shape);
         }
-        let others = self.others.clone().or_else(|| other.others.clone());
-        Self {
-            holder: self.holder.clone(),
-            properties,
-            others: others.map(|_| Shape::Any),
-            optional: self.optional || other.optional,
-        }
+        let others = self.others.is_some() || other.others.is_some();
+        both.others = others.then_some(Shape::Any);
+        both.optional = self.optional || other.optional;
+        both
     }
 }

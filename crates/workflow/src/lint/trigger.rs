@@ -1,5 +1,7 @@
 //! Filters that match nothing, schedules that are never due, and too many inputs.
 
+use std::collections::BTreeMap;
+
 use jiff::tz::TimeZone;
 use model::source::{Finding, Span, quoted};
 
@@ -48,13 +50,12 @@ pub(super) fn check(workflow: &Workflow, report: &mut Report<'_>) {
 }
 
 fn check_options(input: &Input, report: &mut Report<'_>) {
-    let options = input.options.as_ref().map(|options| options.value.as_slice());
-    let options = options.unwrap_or_default();
-    for (at, option) in options.iter().enumerate() {
-        if let Some(first) = options[..at].iter().find(|other| other.value == option.value) {
+    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+    for option in input.options.iter().flat_map(|options| &options.value) {
+        if let Some(first) = seen.insert(&option.value, option.span) {
             let message = format!("the option {} is there twice", quoted(&option.value));
             let finding = Finding::advice("repeated-option", message, option.span);
-            report.tell(finding.label("again").also(first.span, "first here"));
+            report.tell(finding.label("again").also(first, "first here"));
         }
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn walk(workflow: &Workflow, actions: &Actions<'_>, visit: &mut dyn F
     let mut walker = Walker { file: &file, visit };
     walker.head(workflow);
     for job in &workflow.jobs {
-        walker.job(workflow, job, actions);
+        walker.job(job, actions);
     }
 }
 
@@ -147,8 +147,8 @@ impl Walker<'_> {
         }
     }
 
-    fn job(&mut self, workflow: &Workflow, job: &Job, actions: &Actions<'_>) {
-        let mut scope = JobScope::of(workflow, job);
+    fn job(&mut self, job: &Job, actions: &Actions<'_>) {
+        let mut scope = JobScope::of(self.file, job);
         self.text(job.name.as_ref(), Some(&scope));
         self.condition(job.condition.as_ref(), &scope, Guard::Job);
         self.concurrency(job.concurrency.as_ref(), Some(&scope));

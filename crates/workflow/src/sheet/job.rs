@@ -1,6 +1,6 @@
 //! Jobs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::pipeline::{
     Call, Environment, JobSheet, Matrix, PassedSecrets, RunsOn, Steps, Strategy, Tree, Work,
@@ -16,7 +16,12 @@ pub(super) fn of_job(
     workflow: &Workflow,
     places: &BTreeMap<String, usize>,
 ) -> Option<JobSheet> {
-    let place = |need: &str| places.get(&need.to_ascii_lowercase()).copied();
+    // A job may be named twice.
+    let needs: BTreeSet<usize> = job
+        .needs
+        .iter()
+        .filter_map(|need| places.get(&need.value.to_ascii_lowercase()).copied())
+        .collect();
     let (work, continue_on_error) = match &job.work {
         written::Work::Steps(steps) => {
             let work = Work::Steps(Box::new(of_steps(steps, workflow)));
@@ -28,7 +33,7 @@ pub(super) fn of_job(
         key: job.id.value.clone(),
         line: line(&workflow.source, job.id.span),
         name: job.name.as_ref().map(raw),
-        needs: job.needs.iter().filter_map(|need| place(&need.value)).collect(),
+        needs: needs.into_iter().collect(),
         condition: condition(job.condition.as_ref()),
         permissions: job.permissions.as_ref().map(permissions),
         concurrency: job.concurrency.as_ref().and_then(concurrency),

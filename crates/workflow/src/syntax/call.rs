@@ -3,12 +3,13 @@
 
 mod agree;
 mod load;
+mod walk;
 
 use std::fmt;
 
-pub(super) use agree::Walk;
 use load::Loaded;
 pub(super) use load::Loader;
+pub(super) use walk::Walk;
 
 /// Where workflow files come from.
 pub trait Files {

@@ -17,8 +17,8 @@ pub use event::{
     Schedule, Secret,
 };
 pub use job::{
-    Call, Condition, Container, Credentials, Environment, Job, RunsOn, Secrets, Snapshot, Steps,
-    Strategy, Work,
+    Call, Condition, Container, Credentials, Environment, Job, RunsOn, Secrets, Services, Snapshot,
+    Steps, Strategy, Work,
 };
 pub use permissions::{Access, Permissions, Scope};
 pub use step::{Id, Step, StepWork, WaitFor};

@@ -54,6 +54,10 @@ pub enum ProblemKind {
     TooLarge {
         limit: usize,
     },
+    /// A number in hexadecimal or octal digits that is longer than 32 bits.
+    NumberTooLong {
+        written: String,
+    },
     /// A tag such as `!!int` on a text in quotes.
     TagOnQuotes {
         tag: &'static str,
@@ -73,6 +77,11 @@ pub enum ProblemKind {
         expected: String,
         /// The words that it could be, if those are all.
         words: &'static [&'static str],
+    },
+    /// A number that is no longer written so where it is taken for text: `3.10` is 3.1.
+    Rewritten {
+        written: String,
+        becomes: String,
     },
     UnknownKey {
         key: String,

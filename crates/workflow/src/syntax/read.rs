@@ -2,19 +2,23 @@
 //!
 //! Nothing that is wrong ends the reading, but for the limits.
 
+mod rule;
+mod scalar;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use model::shape::listed;
 use model::source::{Severity, Source, Span};
 use model::yaml;
 
-use super::grammar::{self, Key, Mapping, Rule, Texts};
+use super::grammar::{self, Key, Mapping, Rule};
 use super::limits::Limits;
-use super::node::{CLOSE, Entry, Node, OPEN, Text, Value};
+use super::node::{Entry, Node, Text, Value};
 use super::problem::{ProblemKind, Stage};
 use super::problems::Problems;
-use crate::expression::{self, Names, SyntaxErrorKind, Template, TemplateErrorKind};
+use crate::expression::Names;
+use rule::{expected, known};
+use scalar::Content;
 
 /// What GitHub reckons for a value, and for a text besides.
 const VALUE_BYTES: usize = 24;
@@ -53,21 +57,6 @@ struct Reader<'a> {
 enum Part<'a> {
     Key(&'a str),
     Item(usize),
-}
-
-/// A scalar before it is held against its rule.
-enum Scalar<'a> {
-    Null,
-    Bool(bool),
-    Number(f64),
-    Text(&'a str),
-}
-
-/// What a text turned out to be.
-enum Content {
-    Literal(Text),
-    Computed(Text),
-    Insert(Text),
 }
 
 impl<'a> Reader<'a> {
@@ -260,125 +249,6 @@ impl<'a> Reader<'a> {
         self.tell(span, ProblemKind::Ambiguous { keys, required });
     }
 
-    fn scalar(
-        &mut self,
-        node: &'a yaml::Node,
-        rule: &'static Rule,
-        names: &'static Names<'static>,
-    ) -> Result<Value, Stop> {
-        let (value, shown) = match self.literal(node)? {
-            Scalar::Null if rule.null => (Value::Null, None),
-            Scalar::Bool(value) if rule.boolean => (Value::Bool(value), None),
-            Scalar::Number(value) if rule.number => (Value::Number(value), None),
-            Scalar::Null => (text("", node.span), Some("nothing".to_owned())),
-            Scalar::Bool(value) => {
-                let word = if value { "true" } else { "false" };
-                (text(word, node.span), Some(node.described()))
-            }
-            Scalar::Number(value) => {
-                let written = expression::Value::Number(value);
-                (text(&written.to_text(), node.span), Some(node.described()))
-            }
-            Scalar::Text(raw) => match self.content(raw, node.span, names) {
-                Content::Literal(text) => (Value::Text(text), Some(node.described())),
-                Content::Computed(text) => {
-                    if names.contexts.is_empty() {
-                        self.tell(node.span, ProblemKind::ExpressionNotAllowed);
-                    }
-                    (Value::Text(text), None)
-                }
-                Content::Insert(text) => {
-                    let kind = ProblemKind::UnexpectedValue {
-                        found: "${{ insert }}".to_owned(),
-                        shown: "`${{ insert }}`".to_owned(),
-                        expected: expected(rule),
-                        words: &[],
-                    };
-                    self.tell(node.span, kind);
-                    (Value::Text(text), None)
-                }
-            },
-        };
-        if let (Value::Text(text), Some(shown)) = (&value, shown) {
-            self.literal_text(text, shown, rule);
-        }
-        match &value {
-            Value::Text(text) => self.count_text(text)?,
-            _ => self.count(VALUE_BYTES, node.span)?,
-        }
-        Ok(value)
-    }
-
-    fn literal_text(&mut self, text: &Text, shown: String, rule: &'static Rule) {
-        let found = text.literal().unwrap_or_default();
-        if accepts(rule.text, found) {
-            return;
-        }
-        let words = match rule.text {
-            Texts::OneOf(words) | Texts::Known(words) => words,
-            Texts::None | Texts::Any | Texts::NotEmpty => &[],
-        };
-        let found = found.to_owned();
-        let kind = ProblemKind::UnexpectedValue { found, shown, expected: expected(rule), words };
-        if matches!(rule.text, Texts::Known(_)) {
-            self.warn(text.span(), kind);
-        } else {
-            self.tell(text.span(), kind);
-        }
-    }
-
-    fn literal(&mut self, node: &'a yaml::Node) -> Result<Scalar<'a>, Stop> {
-        let (scalar, tag) = match &node.value {
-            yaml::Value::String(text) => return Ok(Scalar::Text(text)),
-            yaml::Value::Null => (Scalar::Null, "null"),
-            yaml::Value::Bool(value) => (Scalar::Bool(*value), "bool"),
-            yaml::Value::Int(value) => (Scalar::Number(whole(*value, node)), "int"),
-            yaml::Value::Float(value) => (Scalar::Number(*value), "float"),
-            // Whoever calls this has told them apart already.
-            yaml::Value::Sequence(_) | yaml::Value::Mapping(_) => (Scalar::Null, "null"),
-        };
-        if node.style == yaml::Style::Plain {
-            return Ok(scalar);
-        }
-        self.tell(node.span, ProblemKind::TagOnQuotes { tag });
-        Err(Stop)
-    }
-
-    fn content(&mut self, raw: &str, span: Span, names: &'static Names<'static>) -> Content {
-        if !raw.contains(OPEN) {
-            return Content::Literal(Text::plain(raw, span));
-        }
-        if is_insert(raw) {
-            return Content::Insert(Text::insert(raw, span));
-        }
-        match Template::parse_with(raw, names) {
-            Ok(template) => {
-                let text = Text::with_expressions(template, span);
-                if text.literal().is_some() {
-                    Content::Literal(text)
-                } else {
-                    Content::Computed(text)
-                }
-            }
-            Err(first) => {
-                let insert = matches!(
-                    &first.kind,
-                    TemplateErrorKind::Syntax(error)
-                        if error.kind == SyntaxErrorKind::UnknownContext
-                            && error.expression() == "insert"
-                );
-                let kind = if insert {
-                    ProblemKind::InsertWithin
-                } else {
-                    let errors = Template::errors(raw, names);
-                    ProblemKind::Template { raw: raw.into(), errors, names }
-                };
-                self.tell(span, kind);
-                Content::Literal(Text::plain(raw, span))
-            }
-        }
-    }
-
     /// What nobody asks for still counts for the limits.
     fn skip(&mut self, node: &'a yaml::Node) -> Result<(), Stop> {
         match &node.value {
@@ -456,82 +326,12 @@ impl<'a> Reader<'a> {
 /// More of a key is not shown in a path.
 const LONGEST_PART: usize = 64;
 
-/// The rule for a key that has one. Candidates that do not know the key are out.
-fn known(candidates: &mut Vec<&'static Mapping>, name: &str) -> Option<&'static Rule> {
-    let find = |mapping: &&'static Mapping| mapping.keys.iter().find(|key| key.name == name);
-    let rule = &candidates.iter().find_map(find)?.rule;
-    candidates.retain(|mapping| find(mapping).is_some());
-    Some(rule)
-}
-
-fn accepts(texts: Texts, text: &str) -> bool {
-    match texts {
-        Texts::None => false,
-        Texts::Any => true,
-        Texts::NotEmpty => !text.is_empty(),
-        Texts::OneOf(words) | Texts::Known(words) => words.contains(&text),
-    }
-}
-
-/// What a message says of a rule: "a text or a list".
-fn expected(rule: &Rule) -> String {
-    let mut kinds = Vec::new();
-    match rule.text {
-        Texts::None => {}
-        Texts::Any => kinds.push("a text".to_owned()),
-        Texts::NotEmpty => kinds.push("a text that is not empty".to_owned()),
-        Texts::OneOf(words) | Texts::Known(words) if words.len() <= MOST_WORDS => {
-            kinds.push(listed(words, "or"));
-        }
-        Texts::OneOf(_) | Texts::Known(_) => kinds.push("one of the known words".to_owned()),
-    }
-    if rule.boolean {
-        kinds.push("`true` or `false`".to_owned());
-    }
-    if rule.number {
-        kinds.push("a number".to_owned());
-    }
-    if rule.list.is_some() {
-        kinds.push("a list".to_owned());
-    }
-    if !rule.mappings().is_empty() {
-        kinds.push("a mapping".to_owned());
-    }
-    if rule.null && kinds.is_empty() {
-        kinds.push("nothing".to_owned());
-    }
-    match kinds.as_slice() {
-        [] => "nothing".to_owned(),
-        [only] => only.clone(),
-        [most @ .., last] => format!("{} or {last}", most.join(", ")),
-    }
-}
-
-/// More words than these are not listed.
-const MOST_WORDS: usize = 8;
-
-fn text(raw: &str, span: Span) -> Value {
-    Value::Text(Text::plain(raw, span))
-}
-
 fn shown_text(text: &str) -> String {
     if text.is_empty() { "an empty text".to_owned() } else { model::source::quoted(text) }
 }
 
 fn is_null(word: &str) -> bool {
     matches!(word, "null" | "Null" | "NULL" | "~")
-}
-
-fn is_insert(raw: &str) -> bool {
-    let inner = raw.strip_prefix(OPEN).and_then(|rest| rest.strip_suffix(CLOSE));
-    inner.is_some_and(|inner| inner.trim() == "insert")
-}
-
-/// GitHub has floating point numbers only.
-#[expect(clippy::cast_precision_loss, reason = "the number that GitHub reads")]
-fn whole(value: i64, node: &yaml::Node) -> f64 {
-    // The text knows a negative zero.
-    node.text().and_then(|text| text.parse().ok()).unwrap_or(value as f64)
 }
 
 pub(super) fn utf16_length(text: &str) -> usize {

@@ -1,6 +1,7 @@
 //! One case: options, the workflow, the files that it calls, and what GitHub makes of them.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use model::yaml::{self, Node};
 use serde_json::{Value as Json, json};
@@ -18,15 +19,22 @@ pub(crate) struct Case {
     expected: Json,
 }
 
+/// Whose answer it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parser {
+    /// It leaves events to others, but for calls.
+    Server,
+    /// It checks events too.
+    Editors,
+    /// The same, where no other parser is asked: the answer holds the events.
+    EditorsOnly,
+}
+
 /// What the answer is to look like.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Form {
     pub(crate) with_source: bool,
-    /// Upstream's parser for editors, which checks the events too. Otherwise its server's, which
-    /// leaves them to others.
-    pub(crate) editor: bool,
-    /// Only the parser for editors can say what the events are.
-    pub(crate) with_events: bool,
+    pub(crate) parser: Parser,
     pub(crate) rerun: bool,
 }
 
@@ -55,8 +63,11 @@ impl Case {
         };
         let form = Form {
             with_source: header.flag("include-source"),
-            editor: header.skips("c#"),
-            with_events: header.skips("c#") && header.skips("go"),
+            parser: match (header.skips("c#"), header.skips("go")) {
+                (false, _) => Parser::Server,
+                (true, false) => Parser::Editors,
+                (true, true) => Parser::EditorsOnly,
+            },
             rerun: header.flag("is-partial-rerun"),
         };
         Self {
@@ -128,12 +139,16 @@ fn difference(expected: &str, actual: &str) -> String {
     let (expected, actual): (Vec<&str>, Vec<&str>) =
         (expected.lines().collect(), actual.lines().collect());
     let same = expected.iter().zip(&actual).take_while(|(left, right)| left == right).count();
-    let shown = |lines: &[&str], sign: char| -> String {
-        lines.iter().skip(same).take(8).map(|line| format!("  {sign} {line}\n")).collect()
-    };
-    let before: String =
-        expected[same.saturating_sub(3)..same].iter().map(|line| format!("    {line}\n")).collect();
-    format!("{before}{}{}", shown(&expected, '-'), shown(&actual, '+'))
+    let mut shown = String::new();
+    for line in &expected[same.saturating_sub(3)..same] {
+        writeln!(shown, "    {line}").unwrap();
+    }
+    for (sign, lines) in [('-', &expected), ('+', &actual)] {
+        for line in lines.iter().skip(same).take(8) {
+            writeln!(shown, "  {sign} {line}").unwrap();
+        }
+    }
+    shown
 }
 
 /// The options of a case.

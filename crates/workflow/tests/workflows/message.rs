@@ -5,7 +5,7 @@ use model::source::{Finding, Source, Span};
 use workflow::syntax::model::Scope;
 use workflow::syntax::{Exceeded, IdWrong, Problem, ProblemKind as P, Reading, TargetWrong};
 
-use super::case::Form;
+use super::case::{Form, Parser};
 
 /// More than these are not told.
 const MOST: usize = 10;
@@ -28,7 +28,10 @@ pub(crate) fn messages(reading: &Reading, form: Form) -> Vec<String> {
 /// What has no effect on the server is an error in editors. The server's parser leaves events to
 /// others, but for calls.
 fn is_told(problem: &Problem, form: Form) -> bool {
-    if form.editor {
+    if matches!(problem.kind, P::Rewritten { .. } | P::Default { .. }) {
+        return false;
+    }
+    if form.parser != Parser::Server {
         return true;
     }
     let others = match problem.kind {
@@ -74,13 +77,29 @@ fn placed(reading: &Reading, problem: &Problem) -> String {
 }
 
 fn place(source: &Source, span: Span) -> String {
-    let at = source.position(span.start);
+    let at = source.position(start(source, span.start));
     format!("(Line: {}, Col: {})", at.line, at.column)
+}
+
+/// Where GitHub sees the beginning of a value: at its anchor or tag, if it has one.
+pub(crate) fn start(source: &Source, mut at: usize) -> usize {
+    let text = source.text();
+    let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    loop {
+        let before = text[line..at].trim_end();
+        let word = before.rfind(' ').map_or(0, |end| end + 1);
+        if !before[word..].starts_with(['!', '&']) || before.len() == at - line {
+            return at;
+        }
+        at = line + word;
+    }
 }
 
 /// Where GitHub sees a value that is not there: behind the colon of its key.
 pub(crate) fn nothing(source: &Source, span: Span) -> usize {
-    let is_written = matches!(source.slice(span), "" | "~" | "null" | "Null" | "NULL");
+    let slice = source.slice(span);
+    let is_written = matches!(slice, "" | "~" | "null" | "Null" | "NULL")
+        || slice.starts_with(['"', '\'', '$', '|', '>']);
     let colon = source.text()[span.end..].find(':').filter(|_| !is_written);
     colon.map_or(span.start, |colon| span.end + colon + 1)
 }
@@ -103,6 +122,7 @@ fn message(problem: &Problem, source: &Source) -> (String, bool) {
         }
         P::TooDeep { .. } => return ("Maximum object depth exceeded".to_owned(), false),
         P::TooLarge { .. } => return ("Maximum object size exceeded".to_owned(), false),
+        P::NumberTooLong { .. } => return (unfit(problem.span, source), false),
         P::TagOnQuotes { .. } => return (quotes(problem.span, source), false),
         P::UnexpectedList { .. } => "A sequence was not expected".to_owned(),
         P::UnexpectedMapping { .. } => "A mapping was not expected".to_owned(),
@@ -210,7 +230,7 @@ fn message(problem: &Problem, source: &Source) -> (String, bool) {
         }
         P::CallNotFound { .. } => "Unable to find reusable workflow".to_owned(),
         // What GitHub says of these is in no case.
-        P::CallSyntax { .. } | P::CallCycle { .. } | P::Default { .. } => {
+        P::CallSyntax { .. } | P::CallCycle { .. } | P::Default { .. } | P::Rewritten { .. } => {
             format!("{:?}", problem.kind)
         }
     };
@@ -275,14 +295,7 @@ fn yaml(finding: &Finding, source: &Source) -> String {
             let name = slice.trim_start_matches('&');
             format!("Anchors are not currently supported. Remove the anchor '{name}'")
         }
-        "unfit-tag" => {
-            let Tagged { at, tag, value } = tagged(finding.span, source);
-            let at = source.position(at);
-            format!(
-                "The value '{value}' on line {} and column {} is invalid for the type '{tag}'",
-                at.line, at.column
-            )
-        }
+        "unfit-tag" => unfit(finding.span, source),
         "unknown-tag" => {
             let Tagged { tag, value, .. } = tagged(finding.span, source);
             if value.starts_with(['"', '\'', '|', '>']) {
@@ -295,6 +308,16 @@ fn yaml(finding: &Finding, source: &Source) -> String {
         "unknown-alias" => format!("Unknown anchor '{}'", slice.trim_start_matches('*')),
         _ => finding.message.clone(),
     }
+}
+
+fn unfit(span: Span, source: &Source) -> String {
+    let Tagged { at, tag, value } = tagged(span, source);
+    let at = source.position(at);
+    let tag = if tag.starts_with("tag:") { &tag } else { "tag:yaml.org,2002:int" };
+    format!(
+        "The value '{value}' on line {} and column {} is invalid for the type '{tag}'",
+        at.line, at.column
+    )
 }
 
 fn quotes(span: Span, source: &Source) -> String {
@@ -328,7 +351,11 @@ fn tagged(span: Span, source: &Source) -> Tagged {
         text[line..span.start].rfind(" !").map_or(span.start, |at| line + at + 1)
     };
     let rest = text[at..].lines().next().unwrap_or_default();
-    let (tag, value) = rest.split_once(' ').unwrap_or((rest, ""));
+    let (tag, value) = match rest.split_once(' ') {
+        Some(tagged) if rest.starts_with('!') => tagged,
+        _ if rest.starts_with('!') => (rest, ""),
+        _ => ("", source.slice(span)),
+    };
     let tag = match (tag.strip_prefix("!<"), tag.strip_prefix("!!")) {
         (Some(tag), _) => tag.trim_end_matches('>').to_owned(),
         (None, Some(name)) => format!("tag:yaml.org,2002:{name}"),

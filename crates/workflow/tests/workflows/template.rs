@@ -7,16 +7,16 @@ use workflow::syntax::model::{
 };
 use workflow::syntax::{At, Entry, Node, Reading, Text, Value};
 
-use super::case::Form;
-use super::message::{NEW_SCOPES, nothing};
+use super::case::{Form, Parser};
+use super::message::{NEW_SCOPES, nothing, start};
 
 pub(crate) fn template(reading: &Reading, workflow: &Workflow, form: Form) -> Json {
     let writer = Writer { reading, workflow, form };
     let mut out = Object::default();
-    if form.with_events {
+    if form.parser == Parser::EditorsOnly {
         out.put("events", workflow.tree.get("on").map(events));
     }
-    if !form.editor {
+    if form.parser == Parser::Server {
         out.put("input-types", input_types(workflow));
     }
     out.put("env", writer.key(&workflow.tree, "env"));
@@ -245,7 +245,10 @@ impl Writer<'_> {
     }
 
     fn text(&self, text: &Text) -> Json {
-        let at = text.span().start;
+        let at = match text.literal() {
+            Some("") => nothing(&self.workflow.source, text.span()),
+            _ => text.span().start,
+        };
         match (text.literal(), text.template()) {
             (Some(literal), _) if self.form.with_source => {
                 self.token(0, at, Some(("lit", json!(literal))))
@@ -278,7 +281,7 @@ impl Writer<'_> {
             let source = &self.workflow.source;
             let same = |other: &&std::sync::Arc<_>| std::sync::Arc::ptr_eq(other, source);
             let file = self.reading.sources.iter().position(|other| same(&other)).unwrap() + 1;
-            let at = source.position(at);
+            let at = source.position(start(source, at));
             out.put("file", Some(json!(file)));
             out.put("line", Some(json!(at.line)));
             out.put("col", Some(json!(at.column)));
@@ -296,10 +299,8 @@ fn number(value: f64) -> Json {
         json!("NaN")
     } else if value.is_infinite() {
         json!(if value > 0.0 { "Infinity" } else { "-Infinity" })
-    } else if value.fract() == 0.0 && value.abs() < 1e15 {
-        json!(value as i64)
     } else {
-        json!(value)
+        workflow::expression::Value::Number(value).to_json()
     }
 }
 

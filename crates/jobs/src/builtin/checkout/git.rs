@@ -92,7 +92,16 @@ impl Git<'_, '_, '_> {
             (None, None) => vec!["HEAD".to_owned()],
         };
         let found = names.iter().find_map(|name| {
-            let commit = self.ask(source, &["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")]);
+            let commit = self.ask(
+                source,
+                &[
+                    "rev-parse",
+                    "--verify",
+                    "--quiet",
+                    "--end-of-options",
+                    &format!("{name}^{{commit}}"),
+                ],
+            );
             commit.ok().map(|commit| commit.trim().to_owned())
         });
         found.ok_or_else(|| format!("the repository has no {}", names.join(" and no ")))
@@ -113,13 +122,15 @@ impl Git<'_, '_, '_> {
     }
 
     pub(super) fn borrow_objects(&self, source: &Path) -> Result<(), String> {
-        let objects = self.ask(source, &["rev-parse", "--path-format=absolute", "--git-path", "objects"])?;
+        let objects =
+            self.ask(source, &["rev-parse", "--path-format=absolute", "--git-path", "objects"])?;
         self.write(".git/objects/info/alternates", &format!("{}\n", objects.trim_end_matches('\n')))
     }
 
     /// A history that is cut short there is cut short here too.
     fn copy_shallow(&self, source: &Path) -> Result<(), String> {
-        let shallow = self.ask(source, &["rev-parse", "--path-format=absolute", "--git-path", "shallow"])?;
+        let shallow =
+            self.ask(source, &["rev-parse", "--path-format=absolute", "--git-path", "shallow"])?;
         match fs::read_to_string(shallow.trim_end_matches('\n')) {
             Ok(text) => self.write(".git/shallow", &text),
             Err(_) => Ok(()),
@@ -149,9 +160,13 @@ impl Git<'_, '_, '_> {
             }
         }
         if wanted.lfs {
-            self.run(&["lfs", "install", "--local"]).and_then(|_| self.run(&["lfs", "pull"])).map_err(|why| {
-                format!("the files of Git LFS cannot be had; `git-lfs` must be installed: {why}")
-            })?;
+            self.run(&["lfs", "install", "--local"])
+                .and_then(|_| self.run(&["lfs", "pull"]))
+                .map_err(|why| {
+                    format!(
+                        "the files of Git LFS cannot be had; `git-lfs` must be installed: {why}"
+                    )
+                })?;
         }
         self.submodules(wanted)?;
         Ok(commit.to_owned())

@@ -54,7 +54,8 @@ pub(super) fn copy(
 
 /// All of the history, as far as the source has it.
 fn unshallow(git: &Git<'_, '_, '_>, source: &Path) -> Result<(), String> {
-    let shallow = git.ask(source, &["rev-parse", "--path-format=absolute", "--git-path", "shallow"])?;
+    let shallow =
+        git.ask(source, &["rev-parse", "--path-format=absolute", "--git-path", "shallow"])?;
     match fs::read_to_string(shallow.trim_end_matches('\n')) {
         Ok(text) => git.write(".git/shallow", &text)?,
         Err(_) => {
@@ -82,10 +83,14 @@ struct Tree<'g, 'c, 'a, 'j> {
 
 impl Tree<'_, '_, '_, '_> {
     fn copy(&self, from: &Path, to: &Path, is_root: bool) -> Result<u64, String> {
-        let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"];
+        let list =
+            ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"];
         let listed = self.git.ask_bytes(from, &list);
         let listed = listed.map_err(|error| {
-            format!("{} is no git working tree, so nothing says which files belong to it: {error}", from.display())
+            format!(
+                "{} is no git working tree, so nothing says which files belong to it: {error}",
+                from.display()
+            )
         })?;
         let mut copied = 0;
         let mut known_folder = PathBuf::new();
@@ -98,7 +103,8 @@ impl Tree<'_, '_, '_, '_> {
                 continue;
             }
             let (source, target) = (from.join(name), to.join(name));
-            let wrong = |error: io::Error| format!("{} cannot be copied: {error}", source.display());
+            let wrong =
+                |error: io::Error| format!("{} cannot be copied: {error}", source.display());
             // A tracked file that is gone is gone in the copy too.
             let Ok(found) = source.symlink_metadata() else { continue };
             let folder = target.parent().unwrap_or(to);
@@ -109,7 +115,8 @@ impl Tree<'_, '_, '_, '_> {
             if found.is_dir() {
                 // A submodule is a repository of its own.
                 fs::create_dir_all(&target).map_err(wrong)?;
-                if self.with_submodules && (is_root || self.nested) && source.join(".git").exists() {
+                if self.with_submodules && (is_root || self.nested) && source.join(".git").exists()
+                {
                     copied += self.copy(&source, &target, false)?;
                 }
                 continue;

@@ -3,8 +3,8 @@
 use super::super::dependencies::{self, Dependencies};
 use super::super::version::Version;
 use super::{
-    Installed, check_architecture, choose, from_tool_versions, in_tool_cache, missing, on_path, range,
-    version_file,
+    Installed, check_architecture, choose, from_tool_versions, in_tool_cache, missing, on_path,
+    range, version_file,
 };
 use crate::builtin::call::Call;
 
@@ -57,12 +57,16 @@ fn from_file(name: &str, text: &str) -> Option<String> {
     }
     if name.ends_with("go.mod") || name.ends_with("go.work") {
         let after = |word: &str| {
-            text.lines().find_map(|line| line.trim().strip_prefix(word)?.strip_prefix(' ').map(str::trim))
+            text.lines()
+                .find_map(|line| line.trim().strip_prefix(word)?.strip_prefix(' ').map(str::trim))
         };
         let toolchain = after("toolchain").and_then(|name| name.strip_prefix("go"));
         return toolchain.or_else(|| after("go")).map(str::to_owned);
     }
-    text.lines().map(str::trim).find(|line| !line.is_empty()).map(|line| line.trim_start_matches("go").to_owned())
+    text.lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .map(|line| line.trim_start_matches("go").to_owned())
 }
 
 fn choose_go(installed: &[Installed], wanted: Option<&str>) -> Result<Option<Installed>, String> {
@@ -72,7 +76,9 @@ fn choose_go(installed: &[Installed], wanted: Option<&str>) -> Result<Option<Ins
             let newest = choose(installed.to_vec(), Version::is_final);
             newest.and_then(|newest| {
                 choose(installed.to_vec(), |version| {
-                    version.is_final() && (version.major, version.minor) < (newest.version.major, newest.version.minor)
+                    version.is_final()
+                        && (version.major, version.minor)
+                            < (newest.version.major, newest.version.minor)
                 })
             })
         }
@@ -90,7 +96,11 @@ fn cache(call: &mut Call<'_, '_>, bin: &std::path::Path, version: &Version) -> R
     let wanted = Dependencies {
         prefix: format!("setup-go-{}-{}-go-{version}", runner.os, runner.arch.to_ascii_lowercase()),
         said_by: vec![vec!["go.mod".to_owned()], vec!["go.sum".to_owned()]],
-        paths: said.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect(),
+        paths: said
+            .lines()
+            .map(|line| line.trim().to_owned())
+            .filter(|line| !line.is_empty())
+            .collect(),
         nearly: false,
     };
     dependencies::restore(call, &wanted)

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::super::dependencies::{self, Dependencies};
 use super::super::version::Version;
-use super::{Installed, check_architecture, choose, from_tool_versions, missing, range, version_file};
+use super::{
+    Installed, check_architecture, choose, from_tool_versions, missing, range, version_file,
+};
 use crate::builtin::call::Call;
 
 /// A Java on this machine, and who built it.
@@ -35,7 +37,10 @@ pub(in crate::builtin) fn java(call: &mut Call<'_, '_>) -> Result<(), String> {
     let chosen = chosen.ok_or_else(|| {
         missing("Java", &wanted, &installed, "install it, or name its folder by JAVA_HOME")
     })?;
-    let vendor = found.iter().find(|java| java.installed.home == chosen.home).map(|java| java.vendor.clone());
+    let vendor = found
+        .iter()
+        .find(|java| java.installed.home == chosen.home)
+        .map(|java| java.vendor.clone());
     let vendor = vendor.unwrap_or_default();
     let distribution = call.input("distribution").to_owned();
     if !distribution.is_empty() && !vendor.to_ascii_lowercase().contains(maker(&distribution)) {
@@ -71,7 +76,8 @@ fn wanted(call: &mut Call<'_, '_>) -> Result<String, String> {
     }
     let text = version_file(call, &file)?;
     let found = if file.ends_with(".tool-versions") {
-        from_tool_versions(&text, "java").map(|found| found.rsplit('-').next().unwrap_or_default().to_owned())
+        from_tool_versions(&text, "java")
+            .map(|found| found.rsplit('-').next().unwrap_or_default().to_owned())
     } else if file.ends_with(".sdkmanrc") {
         let line = text.lines().find_map(|line| line.trim().strip_prefix("java="));
         line.map(|version| version.split('-').next().unwrap_or_default().to_owned())
@@ -99,10 +105,16 @@ fn maker(distribution: &str) -> &str {
 fn on_machine(call: &Call<'_, '_>, wants_compiler: bool) -> Vec<Java> {
     let mut homes: Vec<PathBuf> = Vec::new();
     let variables = &call.job.bench.host.variables;
-    homes.extend(variables.iter().filter(|(name, _)| name.starts_with("JAVA_HOME")).map(|(_, home)| home.into()));
+    homes.extend(
+        variables
+            .iter()
+            .filter(|(name, _)| name.starts_with("JAVA_HOME"))
+            .map(|(_, home)| home.into()),
+    );
     let cache = &call.job.bench.runner.tool_cache;
     for tool in subfolders(cache).filter(|path| file_name(path).starts_with("Java_")) {
-        homes.extend(subfolders(&tool).flat_map(|version| subfolders(&version).collect::<Vec<_>>()));
+        homes
+            .extend(subfolders(&tool).flat_map(|version| subfolders(&version).collect::<Vec<_>>()));
     }
     homes.extend(subfolders(Path::new("/usr/lib/jvm")));
     let on_path = call.job.search_path().find("java").and_then(|java| fs::canonicalize(java).ok());
@@ -128,13 +140,16 @@ fn describe(home: &Path) -> Option<Java> {
     };
     let version = java_version(&value("JAVA_VERSION")?)?;
     let installed = Installed { version, home: home.to_owned(), program: None };
-    Some(Java { installed, vendor: value("IMPLEMENTOR").unwrap_or_else(|| "an unknown maker".to_owned()) })
+    Some(Java {
+        installed,
+        vendor: value("IMPLEMENTOR").unwrap_or_else(|| "an unknown maker".to_owned()),
+    })
 }
 
 /// `1.8.0_392` is what is called 8.0.392 everywhere else.
 fn java_version(text: &str) -> Option<Version> {
     match text.strip_prefix("1.") {
-        Some(old) => Version::parse(&old.replace("_", ".")),
+        Some(old) => Version::parse(&old.replace('_', ".")),
         // The fourth number and those behind it tell builds apart.
         None => Version::parse(&text.split('.').take(3).collect::<Vec<_>>().join(".")),
     }
@@ -202,13 +217,28 @@ fn cache(call: &mut Call<'_, '_>, tool: &str) -> Result<(), String> {
             ],
         ),
         "sbt" => (
-            &["~/.ivy2/cache", "~/.sbt", "~/.cache/coursier", "!~/.sbt/*.lock", "!~/**/ivydata-*.properties"],
-            &["**/*.sbt", "**/project/build.properties", "**/project/**.scala", "**/project/**.sbt"],
+            &[
+                "~/.ivy2/cache",
+                "~/.sbt",
+                "~/.cache/coursier",
+                "!~/.sbt/*.lock",
+                "!~/**/ivydata-*.properties",
+            ],
+            &[
+                "**/*.sbt",
+                "**/project/build.properties",
+                "**/project/**.scala",
+                "**/project/**.sbt",
+            ],
         ),
         _ => return Err(format!("unknown package manager specified: {tool}")),
     };
     let given = call.lines("cache-path");
-    let paths = if given.is_empty() { paths.iter().map(|path| (*path).to_owned()).collect() } else { given };
+    let paths = if given.is_empty() {
+        paths.iter().map(|path| (*path).to_owned()).collect()
+    } else {
+        given
+    };
     let runner = &call.job.bench.runner;
     let wanted = Dependencies {
         prefix: format!("setup-java-{}-{}-{tool}", runner.os, runner.arch.to_ascii_lowercase()),

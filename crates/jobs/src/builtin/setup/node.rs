@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::super::dependencies::{self, Dependencies};
 use super::super::version::Version;
 use super::{
-    Installed, check_architecture, choose, from_tool_versions, in_tool_cache, missing, on_path, range,
-    version_file,
+    Fits, Installed, check_architecture, choose, from_tool_versions, in_tool_cache, missing,
+    on_path, range, version_file,
 };
 use crate::builtin::call::Call;
 
@@ -40,7 +40,12 @@ pub(in crate::builtin) fn node(call: &mut Call<'_, '_>) -> Result<(), String> {
     };
     let wanted = wanted.unwrap_or_else(|| "any version".to_owned());
     let chosen = chosen.ok_or_else(|| {
-        missing("Node.js", &wanted, &installed, "install it, or put it into the runner's tool cache")
+        missing(
+            "Node.js",
+            &wanted,
+            &installed,
+            "install it, or put it into the runner's tool cache",
+        )
     })?;
     put_first(call, &chosen);
     call.say(&format!("Node.js {} from {}", chosen.version, chosen.home.display()));
@@ -83,7 +88,10 @@ fn from_file(name: &str, text: &str) -> Option<String> {
         let of_runtime = || {
             let runtime = package.get("devEngines")?.get("runtime")?;
             let runtimes = runtime.as_array().map_or(std::slice::from_ref(runtime), Vec::as_slice);
-            runtimes.iter().find(|runtime| runtime.get("name").is_some_and(|name| name == "node"))?.get("version")
+            runtimes
+                .iter()
+                .find(|runtime| runtime.get("name").is_some_and(|name| name == "node"))?
+                .get("version")
         };
         let of_volta = || package.get("volta")?.get("node");
         let of_engines = || package.get("engines")?.get("node");
@@ -93,17 +101,19 @@ fn from_file(name: &str, text: &str) -> Option<String> {
     if name.ends_with(".tool-versions") {
         return from_tool_versions(text, "nodejs").or_else(|| from_tool_versions(text, "node"));
     }
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    let line =
+        text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
     if name.ends_with("mise.toml") {
         let lines = text.lines().filter_map(|line| line.split_once('='));
-        let found = lines.map(|(key, value)| (key.trim(), value.trim())).find(|(key, _)| *key == "node");
+        let found =
+            lines.map(|(key, value)| (key.trim(), value.trim())).find(|(key, _)| *key == "node");
         return found.map(|(_, value)| value.trim_matches(['"', '\'']).to_owned());
     }
     Some(line.trim_start_matches("node@").to_owned())
 }
 
 /// Which versions are meant.
-fn fits(wanted: &str) -> Result<Box<dyn Fn(&Version) -> bool>, String> {
+fn fits(wanted: &str) -> Result<Fits, String> {
     let wanted = wanted.trim().to_ascii_lowercase();
     if matches!(wanted.as_str(), "latest" | "node" | "current" | "*") {
         return Ok(Box::new(Version::is_final));
@@ -152,14 +162,21 @@ fn registry(call: &mut Call<'_, '_>) -> Result<(), String> {
 
 fn cache(call: &mut Call<'_, '_>, manager: &str) -> Result<(), String> {
     let (question, locks): (&[&str], &[&str]) = match manager {
-        "npm" => (&["config", "get", "cache"], &["package-lock.json", "npm-shrinkwrap.json", "yarn.lock"]),
+        "npm" => (
+            &["config", "get", "cache"],
+            &["package-lock.json", "npm-shrinkwrap.json", "yarn.lock"],
+        ),
         "pnpm" => (&["store", "path", "--silent"], &["pnpm-lock.yaml"]),
         "yarn" => (&["cache", "dir"], &["yarn.lock"]),
         _ => return Err(format!("Caching for '{manager}' is not supported")),
     };
     let program = call.job.search_path().find(manager);
-    let program = program.ok_or_else(|| format!("`{manager}` is not on the PATH, so nobody knows where it caches"))?;
-    let folder = call.ask(&program, question).map_err(|error| format!("`{manager}` does not say where it caches: {error}"))?;
+    let program = program.ok_or_else(|| {
+        format!("`{manager}` is not on the PATH, so nobody knows where it caches")
+    })?;
+    let folder = call
+        .ask(&program, question)
+        .map_err(|error| format!("`{manager}` does not say where it caches: {error}"))?;
     let runner = &call.job.bench.runner;
     let wanted = Dependencies {
         prefix: format!("node-cache-{}-{}-{manager}", runner.os, runner.arch.to_ascii_lowercase()),
@@ -182,7 +199,8 @@ mod tests {
         assert_eq!(of("package.json", r#"{"engines": {"node": ">=18"}}"#).as_deref(), Some(">=18"));
         let both = r#"{"engines": {"node": "16"}, "volta": {"node": "20.1.0"}}"#;
         assert_eq!(of("package.json", both).as_deref(), Some("20.1.0"));
-        let runtimes = r#"{"devEngines": {"runtime": [{"name": "bun"}, {"name": "node", "version": "22"}]}}"#;
+        let runtimes =
+            r#"{"devEngines": {"runtime": [{"name": "bun"}, {"name": "node", "version": "22"}]}}"#;
         assert_eq!(of("package.json", runtimes).as_deref(), Some("22"));
         assert_eq!(of("mise.toml", "[tools]\nnode = \"24\"\n").as_deref(), Some("24"));
         assert_eq!(of("package.json", "{}"), None);
@@ -190,7 +208,9 @@ mod tests {
 
     #[test]
     fn names_of_lines_are_versions() {
-        let is = |wanted: &str, version| fits(wanted).expect("known")(&Version::parse(version).expect("a version"));
+        let is = |wanted: &str, version| {
+            fits(wanted).expect("known")(&Version::parse(version).expect("a version"))
+        };
         assert!(is("lts/*", "20.1.0") && !is("lts/*", "21.1.0") && is("lts/Iron", "20.1.0"));
         assert!(!is("lts/hydrogen", "20.1.0") && is("latest", "21.0.0") && is("20", "20.9.9"));
         assert!(fits("lts/gold").is_err() && fits("twenty").is_err());

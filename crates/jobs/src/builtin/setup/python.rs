@@ -1,14 +1,15 @@
 //! `actions/setup-python`
 
+use std::collections::HashSet;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::super::dependencies::{self, Dependencies};
 use super::super::version::Version;
 use super::{
-    Installed, check_architecture, choose, from_tool_versions, in_tool_cache, missing, on_path, range,
-    version_file,
+    Fits, Installed, check_architecture, choose, from_tool_versions, in_tool_cache, missing,
+    on_path, range, version_file,
 };
 use crate::builtin::call::Call;
 
@@ -17,17 +18,20 @@ pub(in crate::builtin) fn python(call: &mut Call<'_, '_>) -> Result<(), String> 
     if call.flag("freethreaded")? {
         return Err("the input `freethreaded` is not supported here".to_owned());
     }
-    let mut installed = in_tool_cache(call, "Python");
-    installed.extend(all_on_path(call));
     let wanted = wanted(call)?;
-    let chosen = match &wanted {
-        Some(wanted) => choose_python(&installed, wanted)?,
-        None => choose(installed.clone(), |_| true),
+    let fits = match &wanted {
+        Some(wanted) => fits(wanted)?,
+        None => Box::new(|_: &Version| true),
     };
-    let shown = wanted.unwrap_or_else(|| "any version".to_owned());
-    let chosen = chosen.ok_or_else(|| {
-        missing("Python", &shown, &installed, "install it, or put it into the runner's tool cache")
-    })?;
+    let cached = in_tool_cache(call, "Python");
+    let chosen = match choose(cached.clone(), &fits) {
+        Some(chosen) => chosen,
+        None => find(call, &fits).map_err(|mut others| {
+            others.extend(cached);
+            let wanted = wanted.as_deref().unwrap_or("any version");
+            missing("Python", wanted, &others, "install it, or put it into the runner's tool cache")
+        })?,
+    };
     let home = match &chosen.program {
         Some(program) => own_environment(call, program, &chosen.version)?,
         None => chosen.home.clone(),
@@ -36,36 +40,54 @@ pub(in crate::builtin) fn python(call: &mut Call<'_, '_>) -> Result<(), String> 
     if call.flag("update-environment")? {
         announce(call, &home, chosen.program.is_none());
     }
-    call.say(&format!("Python {} from {}", chosen.version, chosen.program.as_ref().unwrap_or(&chosen.home).display()));
+    call.say(&format!(
+        "Python {} from {}",
+        chosen.version,
+        chosen.program.as_ref().unwrap_or(&chosen.home).display()
+    ));
     call.output("python-version", chosen.version.to_string());
     call.output("python-path", program.to_string_lossy());
     let manager = call.input("cache").to_owned();
     if manager.is_empty() { Ok(()) } else { cache(call, &manager, &program, &chosen.version) }
 }
 
-/// Every Python on the `PATH`, under whatever name.
-fn all_on_path(call: &Call<'_, '_>) -> Vec<Installed> {
+/// The first Python on the `PATH` that fits, those with the plainest names before others; or all
+/// that there are.
+fn find(call: &Call<'_, '_>, fits: &dyn Fn(&Version) -> bool) -> Result<Installed, Vec<Installed>> {
     let path = call.job.search_path();
-    let mut programs: Vec<PathBuf> = Vec::new();
+    let plain = ["python3", "python"].into_iter().filter_map(|name| path.find(name));
+    let mut programs: Vec<PathBuf> = plain.collect();
     for folder in path.folders() {
         let Ok(entries) = fs::read_dir(folder) else { continue };
+        let entries = entries.flatten();
         let mut found: Vec<PathBuf> = entries
-            .flatten()
             .filter(|entry| is_python(&entry.file_name().to_string_lossy()))
             .map(|entry| entry.path())
             .collect();
         found.sort();
         programs.extend(found);
     }
-    programs.dedup();
-    programs.iter().filter_map(|program| on_path(call, program, &["--version"])).collect()
+    let mut others = Vec::new();
+    let mut asked = HashSet::new();
+    for program in programs {
+        if !asked.insert(program.clone()) {
+            continue;
+        }
+        match on_path(call, &program, &["--version"]) {
+            Some(installed) if fits(&installed.version) => return Ok(installed),
+            other => others.extend(other),
+        }
+    }
+    Err(others)
 }
 
 fn is_python(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("python") else { return false };
     rest.is_empty()
         || rest == "3"
-        || rest.strip_prefix("3.").is_some_and(|minor| minor.bytes().all(|byte| byte.is_ascii_digit()))
+        || rest
+            .strip_prefix("3.")
+            .is_some_and(|minor| minor.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn wanted(call: &mut Call<'_, '_>) -> Result<Option<String>, String> {
@@ -105,39 +127,64 @@ fn first_line(text: &str) -> Option<String> {
     line.map(str::to_owned)
 }
 
-fn choose_python(installed: &[Installed], wanted: &str) -> Result<Option<Installed>, String> {
+/// Which versions are meant.
+fn fits(wanted: &str) -> Result<Fits, String> {
     let lower = wanted.to_ascii_lowercase();
     if ["pypy", "graalpy"].iter().any(|other| lower.starts_with(other)) || lower.ends_with('t') {
         return Err(format!("`{wanted}` is not set up here: only CPython is"));
     }
-    let allows_early = lower.ends_with("-dev");
     let plain = lower.trim_end_matches("-dev").replace("==", "=").replace("~=", "~");
     let range = range(&plain)?;
-    let final_one = choose(installed.to_vec(), |version| range.fits(version));
-    Ok(final_one.or_else(|| {
-        let early = |version: &Version| {
+    if lower.ends_with("-dev") {
+        // What comes before a version will do, too.
+        return Ok(Box::new(move |version| {
             range.fits(&Version::new(version.major, version.minor, version.patch))
-        };
-        allows_early.then(|| choose(installed.to_vec(), early)).flatten()
-    }))
+        }));
+    }
+    Ok(Box::new(move |version| range.fits(version)))
 }
 
+/// Puts the pip that Python brings along into an environment: what `ensurepip` does, without the
+/// seconds that it takes.
+const PUT_PIP: &str = "\
+import ensurepip, pathlib, sysconfig, zipfile
+wheel = next(pathlib.Path(ensurepip.__file__).parent.glob('_bundled/pip-*.whl'))
+zipfile.ZipFile(wheel).extractall(sysconfig.get_path('purelib'))
+";
+
 /// A virtual environment of the job's own, so that what it installs does not stay on the machine.
-fn own_environment(call: &Call<'_, '_>, program: &Path, version: &Version) -> Result<PathBuf, String> {
+fn own_environment(
+    call: &Call<'_, '_>,
+    program: &Path,
+    version: &Version,
+) -> Result<PathBuf, String> {
     let home = call.job.bench.folders.temp.join(format!("_python/{version}"));
     if home.join("bin/python").exists() {
         return Ok(home);
     }
     let target = home.to_string_lossy();
-    let venv = |options: &[&str]| call.ask(program, &[&["-m", "venv"], options, &[&*target]].concat());
-    // Some machines keep apart what would put pip into it.
-    let made = venv(&[]).or_else(|_| venv(&["--clear", "--without-pip", "--system-site-packages"]));
+    let venv = |options: &[&str]| {
+        call.ask(program, &[&["-m", "venv", "--without-pip"], options, &[&*target]].concat())
+    };
+    let own = home.join("bin/python");
+    // Some machines keep apart what pip is put into it from; then theirs is used.
+    let made = venv(&[])
+        .and_then(|_| call.ask(&own, &["-c", PUT_PIP]))
+        .or_else(|_| venv(&["--clear", "--system-site-packages"]));
     if made.is_ok() {
+        for name in ["pip", "pip3"] {
+            let script = home.join("bin").join(name);
+            call.write(&script, "#!/bin/sh\nexec \"${0%/*}/python\" -m pip \"$@\"\n")?;
+            fs::set_permissions(&script, PermissionsExt::from_mode(0o755))
+                .map_err(|error| format!("{} cannot be made: {error}", script.display()))?;
+        }
         return Ok(home);
     }
     let bin = home.join("bin");
     let linked = fs::remove_dir_all(&home)
-        .or_else(|error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+        .or_else(
+            |error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) },
+        )
         .and_then(|()| fs::create_dir_all(&bin))
         .and_then(|()| symlink(program, bin.join("python")))
         .and_then(|()| symlink(program, bin.join("python3")));
@@ -161,11 +208,17 @@ fn announce(call: &mut Call<'_, '_>, home: &Path, is_cached: bool) {
     call.add_path(&home.join("bin"));
 }
 
-fn cache(call: &mut Call<'_, '_>, manager: &str, python: &Path, version: &Version) -> Result<(), String> {
+fn cache(
+    call: &mut Call<'_, '_>,
+    manager: &str,
+    python: &Path,
+    version: &Version,
+) -> Result<(), String> {
     let (paths, said_by): (Vec<String>, &[&str]) = match manager {
         "pip" => {
             let said = call.ask(python, &["-m", "pip", "cache", "dir"]);
-            let said = said.map_err(|error| format!("`pip` does not say where it caches: {error}"))?;
+            let said =
+                said.map_err(|error| format!("`pip` does not say where it caches: {error}"))?;
             (vec![said.trim().to_owned()], &["**/requirements.txt", "**/pyproject.toml"])
         }
         "pipenv" => (vec!["~/.local/share/virtualenvs".to_owned()], &["**/Pipfile.lock"]),
@@ -196,20 +249,15 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_that_fits_is_chosen() {
-        let installed: Vec<Installed> = ["3.9.2", "3.11.7", "3.12.0", "3.14.0-rc.1"]
-            .iter()
-            .filter_map(|text| Version::parse(text))
-            .map(|version| Installed { version, home: PathBuf::new(), program: None })
-            .collect();
-        let chosen = |wanted: &str| {
-            choose_python(&installed, wanted).map(|chosen| chosen.map(|it| it.version.to_string()))
+    fn names_of_versions_are_understood() {
+        let fits = |wanted: &str, version: &str| {
+            fits(wanted).map(|fits| fits(&Version::parse(version).expect("a version")))
         };
-        assert_eq!(chosen("3.11"), Ok(Some("3.11.7".into())));
-        assert_eq!(chosen("3.x"), Ok(Some("3.12.0".into())));
-        assert_eq!(chosen(">=3.9 <3.12"), Ok(Some("3.11.7".into())));
-        assert_eq!(chosen("3.14-dev"), Ok(Some("3.14.0-rc.1".into())));
-        assert_eq!(chosen("3.14"), Ok(None));
-        assert!(chosen("pypy3.10").is_err());
+        assert_eq!(fits("3.11", "3.11.7"), Ok(true));
+        assert_eq!(fits("3.x", "3.12.0"), Ok(true));
+        assert_eq!(fits(">=3.9 <3.12", "3.12.0"), Ok(false));
+        assert_eq!(fits("3.14-dev", "3.14.0-rc.1"), Ok(true));
+        assert_eq!(fits("3.14", "3.14.0-rc.1"), Ok(false));
+        assert!(fits("pypy3.10", "3.10.0").is_err() && fits("3.13t", "3.13.0").is_err());
     }
 }

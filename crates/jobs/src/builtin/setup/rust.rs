@@ -70,9 +70,14 @@ fn ask(call: &Call<'_, '_>, program: &Path, arguments: &[&str]) -> Result<String
 
 fn from_rustup(call: &mut Call<'_, '_>, rustup: &Path, wanted: &str) -> Result<String, String> {
     let listed = ask(call, rustup, &["toolchain", "list"])?;
-    let names: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let names: Vec<&str> =
+        listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
     let Some(name) = find(&names, wanted) else {
-        let there = if names.is_empty() { "there is none".to_owned() } else { format!("there is {}", names.join(", ")) };
+        let there = if names.is_empty() {
+            "there is none".to_owned()
+        } else {
+            format!("there is {}", names.join(", "))
+        };
         return Err(format!(
             "the Rust toolchain {wanted} is wanted, and on this machine {there}: \
              `rustup toolchain install {wanted}` installs it"
@@ -87,7 +92,8 @@ fn from_rustup(call: &mut Call<'_, '_>, rustup: &Path, wanted: &str) -> Result<S
         }
         let there = ask(call, rustup, &[kind, "list", "--installed", "--toolchain", &name])?;
         for wanted in names {
-            let is_there = there.lines().any(|line| line == wanted || line.starts_with(&format!("{wanted}-")));
+            let is_there =
+                there.lines().any(|line| line == wanted || line.starts_with(&format!("{wanted}-")));
             if !is_there {
                 return Err(format!(
                     "the {kind} {wanted} of the Rust toolchain {name} is not on this machine: \
@@ -97,7 +103,9 @@ fn from_rustup(call: &mut Call<'_, '_>, rustup: &Path, wanted: &str) -> Result<S
         }
     }
     // A file in the repository says more than an action does.
-    let has_file = ["rust-toolchain", "rust-toolchain.toml"].iter().any(|file| call.workspace().join(file).exists());
+    let has_file = ["rust-toolchain", "rust-toolchain.toml"]
+        .iter()
+        .any(|file| call.workspace().join(file).exists());
     if !has_file {
         call.set_env("RUSTUP_TOOLCHAIN", name.clone());
     }
@@ -112,13 +120,18 @@ fn from_rustup(call: &mut Call<'_, '_>, rustup: &Path, wanted: &str) -> Result<S
 /// for any `1.75.n`.
 fn find<'n>(names: &[&'n str], wanted: &str) -> Option<&'n str> {
     let exact = names.iter().find(|name| {
-        **name == wanted || name.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('-') && !is_dated(rest))
+        **name == wanted
+            || name
+                .strip_prefix(wanted)
+                .is_some_and(|rest| rest.starts_with('-') && !is_dated(rest))
     });
     exact.copied().or_else(|| {
         let begins = format!("{wanted}.");
         let is_short = wanted.split('.').count() == 2 && Version::parse(wanted).is_some();
         let fitting = names.iter().filter(|name| is_short && name.starts_with(&begins));
-        fitting.max_by_key(|name| Version::parse(name.split('-').next().unwrap_or_default())).copied()
+        fitting
+            .max_by_key(|name| Version::parse(name.split('-').next().unwrap_or_default()))
+            .copied()
     })
 }
 
@@ -129,7 +142,11 @@ fn is_dated(rest: &str) -> bool {
 
 /// A Rust without rustup: it is what it is.
 fn alone(call: &Call<'_, '_>, wanted: &str) -> Result<String, String> {
-    let missing = || format!("the Rust toolchain {wanted} is wanted, and there is neither rustup nor rustc on this machine's PATH");
+    let missing = || {
+        format!(
+            "the Rust toolchain {wanted} is wanted, and there is neither rustup nor rustc on this machine's PATH"
+        )
+    };
     let rustc = call.job.search_path().find("rustc").ok_or_else(missing)?;
     let said = ask(call, &rustc, &["--version"])?;
     let release = said.split_whitespace().nth(1).unwrap_or_default().to_owned();

@@ -74,71 +74,70 @@ impl Parts {
     pub(super) fn get(&self, part: Part) -> Option<&str> {
         self.0[part as usize].as_deref()
     }
-
-    fn set_where_absent(&mut self, part: Part, value: impl FnOnce() -> Option<String>) {
-        let slot = &mut self.0[part as usize];
-        if slot.is_none() {
-            *slot = value();
-        }
-    }
 }
 
+/// The lines that the patterns but the last have matched so far, for each of them with those of
+/// the patterns before it. What the lines hold is asked only when all patterns have matched: there
+/// are matchers whose first pattern matches nearly every line.
+pub(super) type UnderWay = Vec<Option<Vec<Box<[u8]>>>>;
+
 impl Matcher {
+    pub(super) fn nothing_yet(&self) -> UnderWay {
+        vec![None; self.patterns.len() - 1]
+    }
+
     /// What the line adds to what was found in the lines before it, once that is all there is.
-    pub(super) fn find(&self, line: &[u8], before: &mut [Option<Parts>]) -> Option<Parts> {
+    pub(super) fn find(&self, line: &[u8], before: &mut UnderWay) -> Option<Parts> {
         let last = self.patterns.len() - 1;
         // Backwards, so that a line goes on from what the lines before it found, not from itself.
         for index in (0..=last).rev() {
-            let so_far = match index.checked_sub(1) {
-                None => Parts::default(),
-                Some(above) => match &before[above] {
-                    Some(parts) => parts.clone(),
-                    None => continue,
-                },
-            };
-            let pattern = &self.patterns[index];
-            let found = pattern.find(line, &so_far);
+            if index > 0 && before[index - 1].is_none() {
+                continue;
+            }
+            let is_match = self.patterns[index].regex.is_match(line);
             if index < last {
-                before[index] = found;
+                before[index] = is_match.then(|| {
+                    let above = index.checked_sub(1).and_then(|above| before[above].clone());
+                    let mut lines = above.unwrap_or_default();
+                    lines.push(line.into());
+                    lines
+                });
                 continue;
             }
-            let Some(mut found) = found else {
-                if let Some(above) = index.checked_sub(1) {
-                    before[above] = None;
+            if is_match {
+                let lines = index.checked_sub(1).and_then(|above| before[above].take());
+                let lines = lines.unwrap_or_default();
+                let found = self.parts(lines.iter().map(|line| &**line).chain([line]));
+                before.fill(None);
+                if self.patterns[index].is_loop {
+                    before[index - 1] = Some(lines);
                 }
-                continue;
-            };
-            before.fill(None);
-            if pattern.is_loop {
-                before[index - 1] = Some(so_far);
+                return Some(found);
             }
-            for part in [Part::Severity, Part::FromPath] {
-                if found.get(part).is_none_or(str::is_empty) {
-                    found.0[part as usize] = self.defaults.get(part).map(str::to_owned);
-                }
+            if let Some(above) = index.checked_sub(1) {
+                before[above] = None;
             }
-            return Some(found);
         }
         None
     }
-}
 
-impl Pattern {
-    fn find(&self, line: &[u8], so_far: &Parts) -> Option<Parts> {
-        // Asking whether it matches at all is far cheaper than asking where the groups are.
-        if !self.regex.is_match(line) {
-            return None;
-        }
-        let captures = self.regex.captures(line)?;
-        let mut parts = so_far.clone();
-        for (part, group) in Part::ALL.into_iter().zip(self.groups) {
-            let Some(group) = group else { continue };
-            parts.set_where_absent(part, || {
+    /// What lines hold that the patterns match one by one.
+    fn parts<'a>(&self, lines: impl Iterator<Item = &'a [u8]>) -> Parts {
+        let mut parts = Parts::default();
+        for (pattern, line) in self.patterns.iter().zip(lines) {
+            let Some(captures) = pattern.regex.captures(line) else { continue };
+            for (part, group) in Part::ALL.into_iter().zip(pattern.groups) {
+                let Some(group) = group else { continue };
                 let text = captures.get(group).map_or(&[][..], |found| found.as_bytes());
-                Some(String::from_utf8_lossy(text).into_owned())
-            });
+                parts.0[part as usize] = Some(String::from_utf8_lossy(text).into_owned());
+            }
         }
-        Some(parts)
+        for part in [Part::Severity, Part::FromPath] {
+            if parts.get(part).is_none_or(str::is_empty) {
+                parts.0[part as usize] = self.defaults.get(part).map(str::to_owned);
+            }
+        }
+        parts
     }
 }
 
@@ -195,7 +194,8 @@ struct PatternConfig {
 
 /// The matchers of a file, checked.
 pub(super) fn read(json: &str) -> Result<Vec<Matcher>, MatcherError> {
-    let file: File = serde_json::from_str(json.trim_start_matches('\u{feff}'))?;
+    let file: Result<File, _> = serde_json::from_str(json.trim_start_matches('\u{feff}'));
+    let file = file.map_err(MatcherError::Json)?;
     if file.problem_matcher.len() > MOST_MATCHERS {
         return Err(MatcherError::TooMany);
     }

@@ -18,7 +18,8 @@ pub(super) fn go() -> Result<(), String> {
         refused(&format!("a network namespace of its own cannot be made: {error}"))
     })?;
     let write = |file: &str, text: &str| {
-        fs::write(file, text).map_err(|error| refused(&format!("{file} cannot be written: {error}")))
+        fs::write(file, text)
+            .map_err(|error| refused(&format!("{file} cannot be written: {error}")))
     };
     // Who may not set groups cannot leave one that keeps it from a file.
     write("/proc/self/setgroups", "deny")?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use super::super::content::Digest;
 use super::super::trouble::Trouble;
@@ -155,6 +155,19 @@ pub(in crate::depot) fn manifest_of(
     rows.next()?.map(|row| digest(row, 0)).transpose()
 }
 
+/// A frame, unless it has gone.
+pub(in crate::depot) fn frame(
+    connection: &Connection,
+    id: FrameId,
+) -> Result<Option<Frame>, Trouble> {
+    let mut select = connection.prepare_cached(
+        "SELECT frames.id, packs.name, offset, stored, raw
+         FROM frames JOIN packs ON packs.id = pack WHERE frames.id = ?1",
+    )?;
+    let mut rows = select.query([id])?;
+    rows.next()?.map(|row| read_frame(connection, row)).transpose()
+}
+
 /// Every frame that a tree needs, in the order in which they lie.
 pub(in crate::depot) fn frames_of(
     connection: &Connection,
@@ -168,17 +181,21 @@ pub(in crate::depot) fn frames_of(
     let mut rows = select.query([tree])?;
     let mut frames = Vec::new();
     while let Some(row) = rows.next()? {
-        let id = row.get(0)?;
-        frames.push(Frame {
-            id,
-            pack: row.get(1)?,
-            offset: unsigned(row, 2)?,
-            stored: unsigned(row, 3)?,
-            raw: unsigned(row, 4)?,
-            blobs: blobs_of(connection, id)?,
-        });
+        frames.push(read_frame(connection, row)?);
     }
     Ok(frames)
+}
+
+fn read_frame(connection: &Connection, row: &Row<'_>) -> Result<Frame, Trouble> {
+    let id = row.get(0)?;
+    Ok(Frame {
+        id,
+        pack: row.get(1)?,
+        offset: unsigned(row, 2)?,
+        stored: unsigned(row, 3)?,
+        raw: unsigned(row, 4)?,
+        blobs: blobs_of(connection, id)?,
+    })
 }
 
 fn blobs_of(connection: &Connection, frame: FrameId) -> Result<Vec<Blob>, Trouble> {

@@ -37,16 +37,17 @@ pub(in crate::depot) fn note(
     ])?)
 }
 
-/// Something else came of it than had seemed.
+/// Something else came of it than had seemed before.
 pub(in crate::depot) fn amend(
     transaction: &Transaction<'_>,
     id: i64,
     outcome: &Outcome,
+    now: Timestamp,
 ) -> Result<(), Trouble> {
     let (code, key, git_ref) = written(outcome);
     transaction.execute(
-        "UPDATE lookups SET outcome = ?2, found_key = ?3, found_ref = ?4 WHERE id = ?1",
-        (id, code, key, git_ref),
+        "UPDATE lookups SET at = ?2, outcome = ?3, found_key = ?4, found_ref = ?5 WHERE id = ?1",
+        (id, now.as_microsecond(), code, key, git_ref),
     )?;
     Ok(())
 }

@@ -66,6 +66,8 @@ enum State {
 
 fn state(connection: &Connection, path: &Path) -> Result<State, DepotError> {
     let look = || -> Result<_, Trouble> {
+        // Somebody else may be making it just now: all is seen from the same moment.
+        let connection = connection.unchecked_transaction()?;
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         let owner: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
         let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;

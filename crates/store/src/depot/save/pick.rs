@@ -138,7 +138,7 @@ impl OpenRoot {
             Ok(above) => above,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Located::Nowhere),
             // What refuses to be entered is a link, or not a folder at all.
-            Err(error) if is_no_folder(&error) => match self.by_links(above)? {
+            Err(error) if is_no_folder(&error) => match self.by_links(above, path)? {
                 Some(above) => above,
                 None => return Ok(Located::Nowhere),
             },
@@ -148,10 +148,11 @@ impl OpenRoot {
         Ok(Located::In(above, name))
     }
 
-    fn by_links(&self, path: &[u8]) -> Result<Option<Folder>, DepotError> {
+    /// The folder that links on the way to a path lead to, if that is in the root.
+    fn by_links(&self, above: &[u8], path: &[u8]) -> Result<Option<Folder>, DepotError> {
         let Some((real, folder)) = &self.there else { return Ok(None) };
         let shown = self.shown(path);
-        let leads_to = match shown.canonicalize() {
+        let leads_to = match self.shown(above).canonicalize() {
             Ok(leads_to) => leads_to,
             Err(error) if error.kind() == io::ErrorKind::NotFound || is_no_folder(&error) => {
                 return Ok(None);

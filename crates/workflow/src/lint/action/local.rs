@@ -12,6 +12,9 @@ use super::{Inputs, Uses, check_inputs};
 use crate::syntax::model::{Step, StepWork};
 use crate::syntax::{At, Files, Node, Place};
 
+/// The oldest Node.js that runners have.
+const OLDEST_NODE: u32 = 20;
+
 /// Looks actions up, each once.
 pub(crate) struct Actions<'a> {
     files: Option<&'a dyn Files>,
@@ -31,6 +34,8 @@ pub(super) struct Action {
     inputs: Vec<(String, bool)>,
     /// All of them, where the file says so.
     pub(super) outputs: Option<Vec<String>>,
+    /// What it is made for: `composite`, `node24`, `docker`.
+    using: String,
 }
 
 impl Found {
@@ -92,10 +97,17 @@ fn read(bytes: &[u8]) -> Option<Action> {
         (entry.key.text.clone(), required && says("default").is_none())
     });
     let runs = root.get("runs").and_then(yaml::Node::as_mapping)?;
+    let using = runs.get("using").and_then(yaml::Node::text);
     // Other kinds may set outputs that they do not declare.
-    let composite = runs.get("using").and_then(yaml::Node::text) == Some("composite");
+    let composite = using == Some("composite");
+    let container = ["args", "entrypoint"].map(|name| (name.to_owned(), false));
+    let container = container.into_iter().filter(|_| using == Some("docker"));
     let outputs = entries("outputs").iter().map(|entry| entry.key.text.clone());
-    Some(Action { inputs: inputs.collect(), outputs: composite.then(|| outputs.collect()) })
+    Some(Action {
+        inputs: inputs.chain(container).collect(),
+        outputs: composite.then(|| outputs.collect()),
+        using: using.unwrap_or_default().to_owned(),
+    })
 }
 
 /// What the steps before may have put into the workspace.
@@ -103,6 +115,8 @@ fn read(bytes: &[u8]) -> Option<Action> {
 pub(super) struct Passed {
     /// The repository is there.
     checked_out: bool,
+    /// Perhaps another one, or another state of it.
+    elsewhere: bool,
     /// Something else may be there as well.
     other: bool,
 }
@@ -121,7 +135,7 @@ impl Passed {
                 });
                 if name.contains("checkout") {
                     self.checked_out = true;
-                    self.other |= elsewhere;
+                    self.elsewhere |= elsewhere;
                 } else if name.starts_with("actions/setup-") {
                     // These put nothing there.
                 } else {
@@ -152,9 +166,13 @@ pub(super) fn check(
     }
     match &*actions.find(path) {
         Found::Unknown => {}
-        Found::Missing if passed.other => {}
+        // What steps make, they hardly put beside the workflows.
+        Found::Missing if passed.elsewhere || (passed.other && !path.starts_with(".github/")) => {}
         Found::Missing => report.tell(missing(path, action.span)),
         Found::Action(found) => {
+            if let Some(finding) = old_node(found, action) {
+                report.tell(finding);
+            }
             let names: Vec<&str> = found.inputs.iter().map(|(name, _)| name.as_str()).collect();
             let inputs = Inputs { names: &names, required: &[], all: true };
             check_inputs(&action.value, &inputs, action.span, with, report);
@@ -168,6 +186,19 @@ fn missing(path: &str, span: Span) -> Finding {
     Finding::error("action-not-found", message, span)
         .label("no `action.yml` there")
         .hint("the path begins at the top of the repository, not at the workflow")
+}
+
+fn old_node(found: &Action, action: &At<String>) -> Option<Finding> {
+    let version: u32 = found.using.strip_prefix("node")?.parse().ok()?;
+    let message = format!(
+        "{} is made for Node.js {version}, which runners no longer have",
+        quoted(&action.value)
+    );
+    (version < OLDEST_NODE).then(|| {
+        Finding::warning("old-action", message, action.span)
+            .label(format!("`using: {}`", found.using))
+            .hint("write `using: node24` in its `action.yml`")
+    })
 }
 
 /// Runners do not insist on what an action of the repository requires; the action most likely does.

@@ -1,5 +1,7 @@
 //! Actions of others that are named by a tag or a branch, which may be moved.
 
+use std::collections::BTreeMap;
+
 use model::source::{Finding, Span, quoted};
 
 use super::super::Report;
@@ -17,7 +19,7 @@ const FURTHER: usize = 3;
 /// What is not pinned, each action once.
 #[derive(Default)]
 pub(super) struct Pins {
-    loose: Vec<(String, Vec<Span>)>,
+    loose: BTreeMap<String, Vec<Span>>,
 }
 
 impl Pins {
@@ -27,10 +29,7 @@ impl Pins {
         if trusted || is_commit(version) {
             return;
         }
-        match self.loose.iter_mut().find(|(known, _)| *known == action.value) {
-            Some((_, places)) => places.push(action.span),
-            None => self.loose.push((action.value.clone(), vec![action.span])),
-        }
+        self.loose.entry(action.value.clone()).or_default().push(action.span);
     }
 
     pub(super) fn tell(self, report: &mut Report<'_>) {

@@ -5,6 +5,12 @@ use model::source::{Finding, Span, nearest, quoted};
 use super::super::scope::JobScope;
 use super::super::shape::{Holder, Object};
 
+/// How many names are looked through for the one that was meant.
+const MOST_NAMES: usize = 256;
+
+/// How many names are told.
+const MOST_SHOWN: usize = 12;
+
 pub(super) fn finding(object: &Object, name: &str, span: Span, job: Option<&JobScope>) -> Finding {
     let shown = quoted(name);
     let later = job.is_some_and(|job| job.comes_later(name));
@@ -15,13 +21,13 @@ pub(super) fn finding(object: &Object, name: &str, span: Span, job: Option<&JobS
         Holder::Value => {
             ("unknown-property", format!("there is no property {shown}"), "always empty")
         }
-        Holder::Inputs if object.properties.is_empty() => {
+        Holder::Inputs if object.is_empty() => {
             ("unknown-input", format!("the workflow has no input {shown}"), "it declares none")
         }
         Holder::Inputs => {
             ("unknown-input", format!("the workflow has no input {shown}"), "not declared")
         }
-        Holder::Matrix if object.properties.is_empty() => (
+        Holder::Matrix if object.is_empty() => (
             "unknown-matrix-key",
             format!("the matrix has no key {shown}"),
             "the job has no matrix",
@@ -76,10 +82,10 @@ fn hint(object: &Object, name: &str, later: bool) -> Option<String> {
     if object.holder == Holder::Steps && later {
         return Some("move this behind that step".to_owned());
     }
-    if let Some(near) = nearest(name, object.names()) {
+    if let Some(near) = nearest(name, object.names().take(MOST_NAMES)) {
         return Some(format!("did you mean `{near}`?"));
     }
-    let known: Vec<String> = object.names().map(quoted).collect();
+    let known: Vec<String> = object.names().take(MOST_SHOWN + 1).map(quoted).collect();
     match &object.holder {
         Holder::Needs => Some(format!("add {} to the `needs` of the job", quoted(name))),
         Holder::Step(_) if matches!(name, "output" | "result" | "status") => None,
@@ -89,7 +95,7 @@ fn hint(object: &Object, name: &str, later: bool) -> Option<String> {
         Holder::JobOutputs(_) if known.is_empty() => {
             Some(format!("declare it: `outputs: {{ {name}: … }}`"))
         }
-        _ if known.is_empty() || known.len() > 12 => None,
+        _ if known.is_empty() || known.len() > MOST_SHOWN => None,
         _ => Some(format!("there is {}", known.join(", "))),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::shape::{Holder, Reason, Shape};
 use crate::expression::Value as Evaluated;
+use crate::matrix::MOST_CELLS;
 use crate::syntax::model::Job;
 use crate::syntax::{Given, Node, Value};
 
@@ -48,7 +49,9 @@ fn read(matrix: &Node) -> Option<Shape> {
 }
 
 fn axis(values: &Node) -> Shape {
-    let Some(items) = values.as_list() else { return Shape::Any };
+    let Some(items) = values.as_list().filter(|items| items.len() <= MOST_CELLS) else {
+        return Shape::Any;
+    };
     let shapes = items.iter().map(|item| match item.as_text() {
         // A list in the place of an item is put into its surroundings.
         Some(text) if text.literal().is_none() => Shape::Any,
@@ -75,6 +78,7 @@ fn of(node: &Node) -> Shape {
             Some(literal) => Shape::one(literal.into()),
             None => Shape::Any,
         },
+        Value::List(items) if items.len() > MOST_CELLS => Shape::Any,
         Value::List(items) => {
             Shape::list(items.iter().map(of).reduce(Shape::or).unwrap_or(Shape::Any))
         }

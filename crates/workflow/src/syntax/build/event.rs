@@ -27,7 +27,7 @@ impl Builder<'_> {
             "schedule" => Kind::Schedule(self.schedules(&entry.value)),
             "workflow_dispatch" => Kind::Dispatch(self.dispatch(&entry.value)),
             "workflow_call" => Kind::Call(self.call_interface(&entry.value)),
-            _ => Kind::Filtered(filters(&entry.value)),
+            _ => Kind::Filtered(Box::new(filters(&entry.value))),
         };
         Some(Event { name, kind })
     }
@@ -154,7 +154,7 @@ fn bare(name: At<String>) -> Event {
         "schedule" => Kind::Schedule(Vec::new()),
         "workflow_dispatch" => Kind::Dispatch(Dispatch::default()),
         "workflow_call" => Kind::Call(WorkflowCall::default()),
-        _ => Kind::Filtered(Filters::default()),
+        _ => Kind::Filtered(Box::default()),
     };
     Event { name, kind }
 }

@@ -1,6 +1,7 @@
 //! Ids of jobs and steps: what they may be made of, and ids for steps that have none.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use model::source::Span;
 
@@ -61,9 +62,8 @@ impl Ids {
             base.truncate(LENGTH);
             let kept = base.len().min(LENGTH - suffix.len());
             let id = format!("{}{suffix}", &base[..kept]);
-            let folded = id.to_ascii_lowercase();
-            if !self.taken.contains_key(&folded) {
-                self.taken.insert(folded, Span::default());
+            if let Entry::Vacant(free) = self.taken.entry(id.to_ascii_lowercase()) {
+                free.insert(Span::default());
                 return id;
             }
         }

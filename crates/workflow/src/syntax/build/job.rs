@@ -4,7 +4,8 @@ use model::source::Span;
 
 use super::super::grammar;
 use super::super::model::{
-    Call, Container, Credentials, Environment, Job, RunsOn, Secrets, Snapshot, Steps, Work,
+    Call, Container, Credentials, Environment, Job, RunsOn, Secrets, Services, Snapshot, Steps,
+    Work,
 };
 use super::super::node::{At, Entry, Given, Node, Text, Value};
 use super::super::problem::ProblemKind;
@@ -113,9 +114,8 @@ impl Builder<'_> {
         let group = runs_on.as_ref().and_then(Given::fixed).and_then(|on| on.group.as_ref());
         if let Some((group, name)) = group.and_then(|group| Some((group, group.literal()?))) {
             let wrong = match name.split('/').collect::<Vec<_>>().as_slice() {
-                [_] => None,
                 [_, ""] => Some(true),
-                ["org" | "organization" | "ent" | "enterprise", _] => None,
+                [_] | ["org" | "organization" | "ent" | "enterprise", _] => None,
                 _ => Some(false),
             };
             if let Some(empty) = wrong {
@@ -126,7 +126,7 @@ impl Builder<'_> {
         runs_on
     }
 
-    fn services(&mut self, node: &Node, at: &str) -> Option<Given<Vec<(Text, Given<Container>)>>> {
+    fn services(&mut self, node: &Node, at: &str) -> Option<Given<Services>> {
         given(node, |node| {
             let services = node.as_mapping()?.iter().filter_map(|entry| {
                 let path = format!("{at}.{}", entry.key.raw());
@@ -138,7 +138,7 @@ impl Builder<'_> {
     }
 
     fn container(&mut self, node: &Node, at: &str) -> Option<Given<Container>> {
-        let container = given(node, |node| container(node))?;
+        let container = given(node, container)?;
         let Given::Fixed(Container { image, .. }) = &container else { return Some(container) };
         // That an image is empty is told by its rule; `container: ''` is how a job says that it
         // wants none.

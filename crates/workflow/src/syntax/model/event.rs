@@ -13,7 +13,7 @@ pub struct Event {
 #[derive(Debug, Clone)]
 pub enum Kind {
     /// Any other event, with what it is narrowed to.
-    Filtered(Filters),
+    Filtered(Box<Filters>),
     /// `schedule`
     Schedule(Vec<Schedule>),
     /// `workflow_dispatch`

@@ -40,12 +40,15 @@ pub struct Steps {
     pub timeout_minutes: Option<Given<At<f64>>>,
     pub cancel_timeout_minutes: Option<Given<At<f64>>>,
     pub container: Option<Given<Container>>,
-    pub services: Option<Given<Vec<(Text, Given<Container>)>>>,
+    pub services: Option<Given<Services>>,
     pub snapshot: Option<Given<Snapshot>>,
     /// Where `steps:` is written.
     pub steps_span: Option<Span>,
     pub steps: Vec<Step>,
 }
+
+/// Containers beside a job, by their names.
+pub type Services = Vec<(Text, Given<Container>)>;
 
 /// Another workflow in place of steps.
 #[derive(Debug, Clone)]

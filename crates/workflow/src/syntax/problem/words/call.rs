@@ -1,0 +1,49 @@
+//! Calls of other workflows.
+
+use model::source::{Finding, Span, quoted};
+
+use super::super::Exceeded;
+use super::{error, near};
+
+/// More permissions than these are counted.
+const MOST_SCOPES: usize = 4;
+
+/// More of a file's name is not shown.
+const LONGEST_NAME: usize = 100;
+
+/// A key that the called workflow does not know.
+pub(super) fn unknown(code: &'static str, name: &str, key: Span, known: &[String]) -> Finding {
+    let what = if code == "unknown-secret" { "secret" } else { "input" };
+    let message = format!("the called workflow has no {what} {}", quoted(name));
+    let finding = error(code, message, key).label("not known there");
+    near(finding, name, known.iter().map(String::as_str))
+}
+
+pub(super) fn permissions(
+    workflow: &str,
+    job: Option<&str>,
+    exceeded: &[Exceeded],
+    at: Span,
+) -> Finding {
+    let workflow = short(workflow);
+    let who = match job {
+        Some(job) => format!("the job {} of `{workflow}`", quoted(job)),
+        None => format!("`{workflow}`"),
+    };
+    let shown: Vec<String> = exceeded
+        .iter()
+        .take(MOST_SCOPES)
+        .map(|Exceeded { scope, wanted, allowed }| format!("{scope}: {wanted}, not {allowed}"))
+        .collect();
+    let more = match exceeded.len().saturating_sub(MOST_SCOPES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    error("permissions", format!("{who} wants more than this job may give"), at)
+        .label(format!("{}{more}", shown.join(", ")))
+        .hint("grant it under `permissions:` of this job")
+}
+
+pub(super) fn short(name: &str) -> String {
+    name.chars().take(LONGEST_NAME).collect()
+}
