@@ -1,5 +1,5 @@
 # What the scripts beside this file need, and how it comes onto a Debian or Ubuntu machine.
-# Sourced, with `needs` set to some of: git c postgresql. Rust is needed always.
+# Sourced, with `needs` set to some of: git c postgresql node python. Rust is needed always.
 #
 # What is missing is installed by apt-get where that needs no password. Otherwise the command to
 # run is printed, and the exit code is 69 (a needed service is unavailable, as in sysexits.h).
@@ -53,6 +53,8 @@ missing_packages() {
             git) command -v git >/dev/null || missing+=(git) ;;
             c) can_link_c || missing+=(gcc libc6-dev) ;;
             postgresql) has_postgres || missing+=(postgresql) ;;
+            node) command -v node >/dev/null || missing+=(nodejs) ;;
+            python) command -v python3 >/dev/null || missing+=(python3) ;;
         esac
     done
 }

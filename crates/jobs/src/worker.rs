@@ -24,6 +24,7 @@ mod script;
 mod setup;
 mod state;
 mod step;
+mod telling;
 mod uses;
 mod variables;
 

@@ -5,7 +5,7 @@ mod node;
 mod seeded;
 mod store;
 
-pub use jobs::{FakeJobs, JobNature};
+pub use jobs::{Execution, FakeJobs, JobNature};
 pub use node::{FakeNode, Nature};
 pub use seeded::Seeded;
 pub use store::MemoryStore;

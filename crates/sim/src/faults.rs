@@ -1,5 +1,7 @@
 //! What can go wrong between the conductor and the rest of the world, drawn from a seed.
 
+mod jobs;
+
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +24,8 @@ use ports::workloads::{Kept, Rejection, Unreachable, Workloads};
 
 use crate::clock::SimClock;
 use crate::watch::Watch;
+
+pub use jobs::FaultyJobs;
 
 /// Whether, where and how often things go wrong.
 #[derive(Debug)]

@@ -4,11 +4,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use conductor::{Handle, HandleError, Reply};
+use engine::decision::Process;
+use engine::pipeline::{self, Pipeline};
 use engine::rollout::{Rollouts, Word};
 use jiff::{SignedDuration, Timestamp};
 use model::fact::Actor;
-use model::id::{CommandId, ReleaseId, RolloutId};
+use model::id::{AnyId, CommandId, ReleaseId, RolloutId, RunId};
 use model::name::Place;
+use model::persisted::Part;
+use model::pipeline::{Request, Run, Sheet};
 use model::rollout::{Plan, Release, Rollout};
 use ports::clock::Clock;
 use ports::entropy::Entropy;
@@ -63,25 +67,53 @@ impl Office {
         let now = self.clock.now();
         let id = self.entropy.id(RolloutId::new, now);
         let rollout = Rollout::new(id, place.clone(), candidate, stable, plan, now);
-        let reply = self
-            .insist(|handle, command| {
-                let rollout = rollout.clone();
-                async move {
-                    handle
-                        .start::<Rollouts>(id.into(), rollout, self.operator.clone(), command)
-                        .await
-                }
-            })
-            .await;
-        (id, reply)
+        (id, self.begin::<Rollouts>(id.into(), rollout).await)
     }
 
     pub async fn tell(&self, rollout: RolloutId, word: Word) -> Result<Reply, HandleError> {
+        self.say::<Rollouts>(rollout.into(), word, &self.operator).await
+    }
+
+    /// Begins a run, and tells under which id. Whoever begins it may not approve it.
+    pub async fn start_run(
+        &self,
+        request: Request,
+        sheet: impl Into<Part<Sheet>>,
+    ) -> (RunId, Result<Reply, HandleError>) {
+        let now = self.clock.now();
+        let id = self.entropy.id(RunId::new, now);
+        let request = Request { began_by: Some(self.operator.clone()), ..request };
+        let service = "shop".parse().expect("a well-formed name");
+        let run = Run::new(id, service, request, sheet, now);
+        (id, self.begin::<Pipeline>(id.into(), run).await)
+    }
+
+    pub async fn tell_run(
+        &self,
+        run: RunId,
+        word: pipeline::Word,
+        by: &Actor,
+    ) -> Result<Reply, HandleError> {
+        self.say::<Pipeline>(run.into(), word, by).await
+    }
+
+    async fn begin<P: Process>(&self, id: AnyId, state: P::State) -> Result<Reply, HandleError> {
+        self.insist(|handle, command| {
+            let state = state.clone();
+            async move { handle.start::<P>(id, state, self.operator.clone(), command).await }
+        })
+        .await
+    }
+
+    async fn say<P: Process>(
+        &self,
+        id: AnyId,
+        word: P::Word,
+        by: &Actor,
+    ) -> Result<Reply, HandleError> {
         self.insist(|handle, command| {
             let word = word.clone();
-            async move {
-                handle.tell::<Rollouts>(rollout.into(), word, self.operator.clone(), command).await
-            }
+            async move { handle.tell::<P>(id, word, by.clone(), command).await }
         })
         .await
     }

@@ -1,9 +1,12 @@
 //! The watch: invariants that hold after every step, in every world, whatever goes wrong.
 
+mod runs;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use engine::decision::{Decision, Input, Process, Told};
+use engine::pipeline::Pipeline;
 use engine::rollout::{Rollouts, Word};
 use jiff::Timestamp;
 use model::fact::Actor;
@@ -11,13 +14,17 @@ use model::id::AnyId;
 use model::name::{Place, Scope};
 use model::persisted::Persisted;
 use model::rollout::{Phase, Rollout, Verdict};
-use ports::fake::FakeNode;
+use ports::fake::{Execution, FakeNode};
 use ports::store::{Change, Status};
+
+pub use runs::CheckedPipeline;
+use runs::Runs;
 
 /// Sees every commit and every change of traffic, and keeps what it finds wrong.
 #[derive(Debug, Default)]
 pub struct Watch {
     rollouts: Mutex<BTreeMap<AnyId, Rollout>>,
+    runs: Runs,
     broken: Mutex<Vec<String>>,
 }
 
@@ -27,11 +34,19 @@ impl Watch {
         self.broken.lock().expect("the watch does not panic").clone()
     }
 
+    /// What is wrong with what the runners did, held against what the runs say.
+    pub fn broken_by(&self, executions: &[Execution]) -> Vec<String> {
+        self.runs.broken_by(executions)
+    }
+
     pub(crate) fn committed(&self, change: Option<&Change>) {
         let Some(change) = change else { return };
         if change.status == Status::Parked {
             self.report(format!("{} was parked", change.process));
             return;
+        }
+        if change.kind == Pipeline::KIND {
+            return self.runs.committed(change).into_iter().for_each(|broken| self.report(broken));
         }
         let next = match Rollout::load(&change.state) {
             Ok(next) => next,

@@ -7,17 +7,18 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use conductor::{Conductor, Hands, Kinds, Settings};
+use engine::pipeline::Pipeline;
 use engine::rollout::Rollouts;
 use jiff::{SignedDuration, Timestamp};
 use ports::BoxFuture;
 use ports::clock::Clock;
-use ports::fake::{FakeNode, MemoryStore, Seeded};
+use ports::fake::{FakeJobs, FakeNode, MemoryStore, Seeded};
 use ports::store::Store;
 
 use crate::clock::SimClock;
-use crate::faults::{Faults, FaultyNode, FaultyStore, ServerNumber};
+use crate::faults::{Faults, FaultyJobs, FaultyNode, FaultyStore, ServerNumber};
 use crate::office::Office;
-use crate::watch::{CheckedRollouts, Watch};
+use crate::watch::{CheckedPipeline, CheckedRollouts, Watch};
 
 /// When every simulated world begins: a Monday morning.
 pub const BEGINNING: Timestamp = Timestamp::constant(1_767_600_000, 0);
@@ -30,6 +31,7 @@ pub struct World {
     pub clock: SimClock,
     pub store: Arc<MemoryStore>,
     pub node: Arc<FakeNode>,
+    pub jobs: Arc<FakeJobs>,
     pub faults: Arc<Faults>,
     pub watch: Arc<Watch>,
     pub office: Office,
@@ -54,6 +56,7 @@ impl World {
         let mut world = Self {
             store: Arc::default(),
             node: Arc::new(FakeNode::new(Arc::new(clock.clone()))),
+            jobs: Arc::new(FakeJobs::new(Arc::new(clock.clone()))),
             faults: Arc::new(faults(clock.clone())),
             watch: Arc::default(),
             office: Office::new(clock.clone(), Seeded::new(1), servers),
@@ -97,9 +100,9 @@ impl World {
     fn boot(&mut self, server: ServerNumber, after: SignedDuration) {
         let (store, hands) = self.ports(server);
         let kinds = if self.is_watched {
-            Kinds::default().with(CheckedRollouts)
+            Kinds::default().with(CheckedRollouts).with(CheckedPipeline)
         } else {
-            Kinds::default().with(Rollouts)
+            Kinds::default().with(Rollouts).with(Pipeline)
         };
         let is_alone = self.servers.len() == 1;
         let settings = Settings {
@@ -122,7 +125,7 @@ impl World {
     fn ports(&self, server: ServerNumber) -> (Arc<dyn Store>, Hands) {
         if !self.is_watched {
             let (workloads, traffic) = (self.node.clone(), self.node.clone());
-            return (self.store.clone(), Hands { workloads, traffic, ..Hands::default() });
+            return (self.store.clone(), Hands { workloads, traffic, jobs: self.jobs.clone() });
         }
         let store = FaultyStore {
             server,
@@ -137,7 +140,13 @@ impl World {
             watch: self.watch.clone(),
             late: Mutex::default(),
         });
-        (Arc::new(store), Hands { workloads: node.clone(), traffic: node, ..Hands::default() })
+        let jobs = Arc::new(FaultyJobs {
+            server,
+            inner: self.jobs.clone(),
+            faults: self.faults.clone(),
+            late: Mutex::default(),
+        });
+        (Arc::new(store), Hands { workloads: node.clone(), traffic: node, jobs })
     }
 }
 

@@ -4,7 +4,7 @@
 mod job;
 mod step;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::pipeline::{Concurrency, Defaults, Input, InputKind, Interface, Sheet, Template, Tree};
 use model::source::{Source, Span};
@@ -40,6 +40,7 @@ fn of_workflow(workflow: &Workflow) -> Option<Sheet> {
 
 fn interface(workflow: &Workflow) -> Interface {
     let mut interface = Interface::default();
+    let mut named = BTreeSet::new();
     for event in &workflow.on {
         let inputs = match &event.kind {
             Kind::Dispatch(dispatch) => &dispatch.inputs,
@@ -58,11 +59,7 @@ fn interface(workflow: &Workflow) -> Interface {
         };
         for input in inputs {
             // What both a person and a caller may give is one input.
-            let known = interface
-                .inputs
-                .iter()
-                .any(|known| known.name.eq_ignore_ascii_case(&input.name.value));
-            if !known {
+            if named.insert(input.name.value.to_ascii_lowercase()) {
                 interface.inputs.push(of_input(input));
             }
         }

@@ -9,9 +9,10 @@ use model::pipeline::{Annotation, Level};
 
 use super::cancel::{CancelSignal, Listening};
 use super::files::read_small;
-use super::job::{Job, remark};
+use super::job::Job;
 use super::said::{Said, put_first, set};
 use super::step::{Site, Went};
+use super::telling::remark;
 use super::variables::Variables;
 use crate::command::{Command, Shown};
 use crate::output::{Attention, Listener, attend};

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use model::pipeline::{
-    Annotation, Conclusion, Ending, JobReport, Level, Order, StepReport, StepWork,
-};
+use model::pipeline::{Conclusion, Ending, JobReport, Level, Order, StepReport, StepWork};
 
 use super::attend::Full;
 use super::background::Background;
@@ -20,10 +18,10 @@ use super::said::Said;
 use super::setup;
 use super::state::State;
 use super::step::Site;
+use super::telling::remark;
 use super::{Tell, finish};
 use crate::command::Matchers;
 use crate::context::{Fixed, Made, View};
-use crate::event::Event;
 use crate::log::Log;
 use crate::mask::Masks;
 use crate::workbench::Workbench;
@@ -51,7 +49,7 @@ pub(crate) struct Job<'a> {
     pub(super) commands: PathBuf,
     pub(super) state: Mutex<State>,
     kept: Mutex<Kept>,
-    tell: Mutex<&'a mut Tell<'a>>,
+    pub(super) tell: Mutex<&'a mut Tell<'a>>,
     next_step: AtomicU32,
     next_file: AtomicU32,
 }
@@ -102,10 +100,11 @@ impl<'a> Job<'a> {
     pub(super) fn run(mut self) -> JobReport {
         let number = self.next_number();
         let began = self.step_begins(number, "Set up job");
-        let set_up = self.set_up(number);
-        let ending = match &set_up {
+        let ending = match self.set_up(number) {
             Ok(()) => None,
-            Err(ending) => Some(ending.clone()),
+            // Whatever it was that could not be done then.
+            Err(_) if self.cancel.is_cancelled() => Some(Ending::Cancelled),
+            Err(ending) => Some(ending),
         };
         let why = ending.as_ref().map(describe);
         if let Some(why) = &why {
@@ -206,10 +205,6 @@ impl<'a> Job<'a> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn tell(&self, event: Event) {
-        (self.tell.lock().unwrap_or_else(PoisonError::into_inner))(event);
-    }
-
     /// The number of something that is executed besides the steps of the order.
     pub(super) fn next_number(&self) -> u32 {
         self.next_step.fetch_add(1, Ordering::Relaxed)
@@ -265,84 +260,6 @@ impl<'a> Job<'a> {
             job_status,
             made: Made::default(),
         }
-    }
-
-    pub(super) fn step_begins(&self, number: u32, name: &str) -> Timestamp {
-        let at = self.bench.clock.now();
-        self.tell(Event::StepBegan { step: number, name: name.to_owned(), at });
-        at
-    }
-
-    pub(super) fn step_ends(
-        &self,
-        number: u32,
-        began: Timestamp,
-        name: &str,
-        (outcome, conclusion): (Conclusion, Conclusion),
-        why: Option<String>,
-    ) {
-        let at = self.bench.clock.now();
-        self.log.end_step(number);
-        let milliseconds = u64::try_from(at.duration_since(began).as_millis()).unwrap_or(0);
-        let why = why.map(|why| self.masks.mask(&why).into_owned());
-        let report = StepReport { name: name.to_owned(), outcome, conclusion, milliseconds, why };
-        let mut state = self.state();
-        state.reports.insert(number, report.clone());
-        state.news.reports.push((number, report.clone()));
-        drop(state);
-        self.tell(Event::StepEnded { step: number, at, report });
-    }
-
-    /// Writes lines of the worker's own into a step's log.
-    pub(crate) fn say(&self, number: u32, text: &str) {
-        let masked = self.masks.mask(text);
-        let mut lines = Vec::with_capacity(masked.len() + 1);
-        lines.extend_from_slice(masked.as_bytes());
-        if lines.last() != Some(&b'\n') {
-            lines.push(b'\n');
-        }
-        self.log.lines(number, self.bench.clock.now(), &lines);
-    }
-
-    pub(crate) fn error(&self, number: u32, text: &str) {
-        self.say(number, &format!("##[error]{text}"));
-    }
-
-    pub(crate) fn debug(&self, number: u32, text: &str) {
-        if self.debug {
-            self.say(number, &format!("##[debug]{text}"));
-        }
-    }
-
-    /// Passes a remark on, unless the step or the job has made too many.
-    pub(crate) fn annotate(&self, number: u32, mut annotation: Annotation, said: &mut Said) {
-        let count = &mut said.annotations[annotation.level as usize];
-        *count += 1;
-        let is_within = *count <= self.bench.limits.annotations_per_step;
-        annotation.message = self.masks.mask(&annotation.message).into_owned();
-        annotation.title = annotation.title.map(|title| self.masks.mask(&title).into_owned());
-        let mut state = self.state();
-        if !is_within || state.annotations.len() >= self.bench.limits.annotations {
-            state.annotations_left_out += 1;
-            return;
-        }
-        state.annotations.push(annotation.clone());
-        drop(state);
-        self.tell(Event::Annotated { step: number, annotation });
-    }
-}
-
-/// A remark on the job at large.
-pub(crate) fn remark(level: Level, message: impl Into<String>) -> Annotation {
-    Annotation {
-        level,
-        message: message.into(),
-        title: None,
-        file: None,
-        line: None,
-        end_line: None,
-        column: None,
-        end_column: None,
     }
 }
 

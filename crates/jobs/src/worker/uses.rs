@@ -7,9 +7,10 @@ use model::pipeline::{Level, Tree};
 use workflow::expression::Value;
 
 use super::composite::Composite;
-use super::job::{Job, remark};
+use super::job::Job;
 use super::said::{Said, set_any_case};
 use super::step::{Running, Site, Went};
+use super::telling::remark;
 use super::{details, engine};
 use crate::action::{Action, Input, Reference, Repository, Runs};
 use crate::builtin::Builtin;

@@ -2,7 +2,7 @@
 
 mod words;
 
-use model::source::{Finding, Severity, Source, Span};
+use model::source::{Finding, Severity, Source, Span, nearest};
 
 use super::model::{Access, InputKind, Scope};
 use crate::cron::CronError;
@@ -142,7 +142,7 @@ pub enum ProblemKind {
     EmptyExclude,
     UnknownExclude {
         key: String,
-        axes: Vec<String>,
+        near: Option<String>,
     },
     Cron {
         raw: Box<str>,
@@ -158,7 +158,7 @@ pub enum ProblemKind {
     Target {
         id: String,
         wrong: TargetWrong,
-        known: Vec<String>,
+        near: Option<String>,
     },
     InParallel {
         key: &'static str,
@@ -206,7 +206,7 @@ pub enum ProblemKind {
     UnknownInput {
         name: String,
         key: Span,
-        known: Vec<String>,
+        near: Option<String>,
     },
     Input {
         kind: InputKind,
@@ -218,13 +218,19 @@ pub enum ProblemKind {
     UnknownSecret {
         name: String,
         key: Span,
-        known: Vec<String>,
+        near: Option<String>,
     },
     Permissions {
         workflow: String,
         job: Option<String>,
         exceeded: Vec<Exceeded>,
     },
+}
+
+/// The right name for a wrong one, among not too many.
+pub(super) fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    const MOST: usize = 100;
+    nearest(name, known.into_iter().take(MOST)).map(str::to_owned)
 }
 
 /// What is wrong with the id of a job or a step.

@@ -4,10 +4,14 @@ use model::source::{Severity, Span};
 
 use super::problem::{Problem, ProblemKind, Stage, Step};
 
+/// Beyond this many of one severity a reader mends what there is and asks again.
+const MOST: usize = 2000;
+
 /// What is wrong so far, and in which file the reading is.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     list: Vec<Problem>,
+    errors: usize,
     file: usize,
 }
 
@@ -24,6 +28,12 @@ impl Problems {
         path: String,
         kind: ProblemKind,
     ) {
+        let is_error = severity == Severity::Error;
+        let alike = if is_error { self.errors } else { self.list.len() - self.errors };
+        if alike >= MOST {
+            return;
+        }
+        self.errors += usize::from(is_error);
         // By which call the file was met is put in once that is known.
         let step = Step { call: 0, stage };
         let file = self.file;
@@ -36,6 +46,7 @@ impl Problems {
     }
 
     pub(super) fn take(&mut self) -> Vec<Problem> {
+        self.errors = 0;
         std::mem::take(&mut self.list)
     }
 }

@@ -1,8 +1,10 @@
 //! `strategy`, as far as it is written out.
 
+use std::collections::BTreeSet;
+
 use super::super::model::Strategy;
 use super::super::node::{Entry, Given, Node};
-use super::super::problem::ProblemKind;
+use super::super::problem::{ProblemKind, near};
 use super::{Builder, boolean, entries, given, items, number};
 
 impl Builder<'_> {
@@ -31,7 +33,7 @@ impl Builder<'_> {
     }
 
     fn matrix(&mut self, matrix: &Node, entries: &[Entry], computed: bool, path: &str) {
-        let mut axes: Vec<&str> = Vec::new();
+        let mut axes = BTreeSet::new();
         let mut has_axis = false;
         let (mut include, mut exclude) = (None, None);
         for entry in entries {
@@ -46,7 +48,7 @@ impl Builder<'_> {
                 }
                 Some(name) => {
                     has_axis = true;
-                    axes.push(name);
+                    axes.insert(name.to_ascii_lowercase());
                 }
                 None => has_axis = true,
             }
@@ -74,9 +76,9 @@ impl Builder<'_> {
             }
             for entry in entries {
                 let key = entry.key.literal().unwrap_or_default();
-                if !axes.iter().any(|axis| axis.eq_ignore_ascii_case(key)) {
-                    let axes = axes.iter().map(|axis| (*axis).to_owned()).collect();
-                    let kind = ProblemKind::UnknownExclude { key: key.to_owned(), axes };
+                if !axes.contains(&key.to_ascii_lowercase()) {
+                    let near = near(key, axes.iter().map(String::as_str));
+                    let kind = ProblemKind::UnknownExclude { key: key.to_owned(), near };
                     self.tell(entry.key.span(), &path, kind);
                 }
             }

@@ -2,17 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use model::source::{Severity, Span, nearest};
+use model::source::{Severity, Span};
 
 use super::super::model::Job;
-use super::super::problem::{ProblemKind, Stage};
+use super::super::problem::{ProblemKind, Stage, near};
 use super::Builder;
 
 /// Rings beyond this many are not told.
 const MOST_RINGS: usize = 20;
-
-/// Among more jobs than these no similar name is looked for.
-const MOST_NAMES: usize = 200;
 
 impl Builder<'_> {
     /// `span` is where the jobs are written.
@@ -29,8 +26,7 @@ impl Builder<'_> {
                 let (id, needed) = (job.id.value.clone(), need.value.clone());
                 let kind = match graph.needs[number][index] {
                     None => {
-                        let names = jobs.iter().take(MOST_NAMES).map(|job| &*job.id.value);
-                        let near = nearest(&needed, names).map(str::to_owned);
+                        let near = near(&needed, jobs.iter().map(|job| &*job.id.value));
                         ProblemKind::UnknownNeed { job: id, need: needed, near }
                     }
                     Some(needed_job) if !can_start[needed_job] => {

@@ -1,5 +1,6 @@
 //! `steps`.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use model::source::Span;
@@ -7,7 +8,7 @@ use model::source::Span;
 use super::super::grammar;
 use super::super::model::{Id, Step, StepWork, WaitFor};
 use super::super::node::{At, Node, Text, Value};
-use super::super::problem::{ProblemKind, TargetWrong};
+use super::super::problem::{ProblemKind, TargetWrong, near};
 use super::id::{Ids, RESERVED};
 use super::{Builder, boolean, entries, fixed_boolean, items, number, text, word, words};
 
@@ -29,22 +30,22 @@ struct Draft<'a> {
 impl Builder<'_> {
     pub(super) fn steps(&mut self, node: &Node, path: &dyn Display) -> Vec<Step> {
         let mut ids = Ids::default();
+        let mut known = BTreeSet::new();
         let mut steps = Vec::with_capacity(items(node).len());
-        // What has no id gets one once all that are written are known.
-        let mut known: Vec<String> = Vec::new();
         for (index, item) in items(node).iter().enumerate() {
             if item.as_mapping().is_some() {
                 let at = format!("{path}[{index}]");
                 steps.push(self.step(item, &at, &mut ids, &mut known));
             }
         }
+        // Made ids give way to those that are written.
         for step in steps.iter_mut().filter(|step| step.id.text.is_empty()) {
             step.id.text = ids.make(&made_of(&step.work));
         }
         steps
     }
 
-    fn step(&mut self, node: &Node, at: &str, ids: &mut Ids, known: &mut Vec<String>) -> Step {
+    fn step(&mut self, node: &Node, at: &str, ids: &mut Ids, known: &mut BTreeSet<String>) -> Step {
         let mut draft = Draft::default();
         let mut step = Step {
             span: node.span,
@@ -122,9 +123,11 @@ impl Builder<'_> {
         step
     }
 
-    fn id(&mut self, id: &At<String>, at: &str, ids: &mut Ids, known: &mut Vec<String>) {
+    fn id(&mut self, id: &At<String>, at: &str, ids: &mut Ids, known: &mut BTreeSet<String>) {
         match ids.take(&id.value, id.span) {
-            Ok(()) => known.push(id.value.to_ascii_lowercase()),
+            Ok(()) => {
+                known.insert(id.value.to_ascii_lowercase());
+            }
             Err(wrong) => {
                 let kind = ProblemKind::Id { id: id.value.clone(), wrong };
                 self.tell(id.span, format_args!("{at}.id"), kind);
@@ -138,7 +141,7 @@ impl Builder<'_> {
         target: &At<String>,
         own: Option<&At<String>>,
         at: &str,
-        known: &[String],
+        known: &BTreeSet<String>,
     ) {
         let id = target.value.to_ascii_lowercase();
         let wrong = if id.starts_with(RESERVED) {
@@ -150,8 +153,8 @@ impl Builder<'_> {
         } else {
             return;
         };
-        let known = known.to_vec();
-        self.tell(target.span, at, ProblemKind::Target { id: target.value.clone(), wrong, known });
+        let near = near(&target.value, known.iter().map(String::as_str));
+        self.tell(target.span, at, ProblemKind::Target { id: target.value.clone(), wrong, near });
     }
 
     fn parallel(&mut self, steps: &[Step], span: Span, at: &str) {

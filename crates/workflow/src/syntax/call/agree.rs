@@ -1,11 +1,15 @@
 //! What a caller and the called have to agree on: inputs, secrets and permissions.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::source::Span;
+
 use super::super::limits::TokenPolicy;
 use super::super::model::{
     Access, Input, InputKind, Job, Permissions, Scope, Secrets, Workflow, WorkflowCall,
 };
-use super::super::node::{Node, Value};
-use super::super::problem::{Exceeded, ProblemKind, Stage};
+use super::super::node::{Entry, Node, Value};
+use super::super::problem::{Exceeded, ProblemKind, Stage, near};
 use super::walk::{Here, Walk};
 
 impl Walk<'_> {
@@ -22,16 +26,14 @@ impl Walk<'_> {
 
     fn inputs(&mut self, here: &Here<'_>, interface: &WorkflowCall, called: usize) {
         let given = here.call.with.as_ref().and_then(Node::as_mapping).unwrap_or_default();
+        let values = by_name(given);
         for input in &interface.inputs {
             if let Some(default) = &input.default {
                 self.input(called, default, input, here);
             }
             let name = &input.name.value;
-            let value = given.iter().find(|entry| {
-                entry.key.literal().is_some_and(|key| key.eq_ignore_ascii_case(name))
-            });
-            match value {
-                Some(entry) => self.input(here.caller, &entry.value, input, here),
+            match values.get(&name.to_ascii_lowercase()) {
+                Some(value) => self.input(here.caller, value, input, here),
                 None if input.is_required() => {
                     let kind = ProblemKind::MissingInput { name: name.clone() };
                     self.tell(here.caller, here.uses(), here, Stage::Meaning, kind);
@@ -39,16 +41,29 @@ impl Walk<'_> {
                 None => {}
             }
         }
+        let known: Vec<&str> = interface.inputs.iter().map(|input| &*input.name.value).collect();
+        self.unknown(here, given, &known, |name, key, near| ProblemKind::UnknownInput {
+            name,
+            key,
+            near,
+        });
+    }
+
+    /// What is given without being asked for.
+    fn unknown(
+        &mut self,
+        here: &Here<'_>,
+        given: &[Entry],
+        known: &[&str],
+        kind: impl Fn(String, Span, Option<String>) -> ProblemKind,
+    ) {
+        let folded: BTreeSet<String> =
+            known.iter().map(|known| known.to_ascii_lowercase()).collect();
         for entry in given {
             let Some(name) = entry.key.literal() else { continue };
-            let is_known = |input: &Input| input.name.value.eq_ignore_ascii_case(name);
-            if !interface.inputs.iter().any(is_known) {
-                let known = interface.inputs.iter().map(|input| input.name.value.clone()).collect();
-                let kind = ProblemKind::UnknownInput {
-                    name: name.to_owned(),
-                    key: entry.key.span(),
-                    known,
-                };
+            if !folded.contains(&name.to_ascii_lowercase()) {
+                let near = near(name, known.iter().copied());
+                let kind = kind(name.to_owned(), entry.key.span(), near);
                 self.tell(here.caller, entry.value.span, here, Stage::Meaning, kind);
             }
         }
@@ -82,28 +97,20 @@ impl Walk<'_> {
             Secrets::None => &[],
             Secrets::Named(given) => given.as_mapping().unwrap_or_default(),
         };
+        let values = by_name(given);
         for secret in interface.secrets.iter().filter(|secret| secret.is_required()) {
             let name = &secret.name.value;
-            let is_given = given
-                .iter()
-                .any(|entry| entry.key.literal().is_some_and(|key| key.eq_ignore_ascii_case(name)));
-            if !is_given {
+            if !values.contains_key(&name.to_ascii_lowercase()) {
                 let kind = ProblemKind::MissingSecret { name: name.clone() };
                 self.tell(here.caller, here.uses(), here, Stage::Meaning, kind);
             }
         }
-        for entry in given {
-            let Some(name) = entry.key.literal() else { continue };
-            let known = || interface.secrets.iter().map(|secret| &secret.name.value);
-            if !known().any(|known| known.eq_ignore_ascii_case(name)) {
-                let kind = ProblemKind::UnknownSecret {
-                    name: name.to_owned(),
-                    key: entry.key.span(),
-                    known: known().cloned().collect(),
-                };
-                self.tell(here.caller, entry.value.span, here, Stage::Meaning, kind);
-            }
-        }
+        let known: Vec<&str> = interface.secrets.iter().map(|secret| &*secret.name.value).collect();
+        self.unknown(here, given, &known, |name, key, near| ProblemKind::UnknownSecret {
+            name,
+            key,
+            near,
+        });
     }
 
     /// Whether the called wants no more than the caller may give away.
@@ -134,6 +141,14 @@ impl Walk<'_> {
         let kind = ProblemKind::Permissions { workflow, job, exceeded };
         self.tell(here.caller, here.job.id.span, here, Stage::Meaning, kind);
     }
+}
+
+/// Values by their keys, whose case does not count.
+fn by_name(entries: &[Entry]) -> BTreeMap<String, &Node> {
+    let named = entries
+        .iter()
+        .filter_map(|entry| Some((entry.key.literal()?.to_ascii_lowercase(), &entry.value)));
+    named.collect()
 }
 
 fn by_default(policy: TokenPolicy, scope: Scope, own_repository: bool) -> Access {

@@ -179,6 +179,9 @@ impl<'a> Walk<'a> {
         stage: Stage,
         kind: ProblemKind,
     ) {
+        if self.problems.len() > MOST_PROBLEMS {
+            return;
+        }
         self.problems.push(Problem {
             kind,
             severity: Severity::Error,

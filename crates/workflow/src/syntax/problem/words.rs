@@ -6,7 +6,7 @@ mod text;
 mod value;
 
 use model::shape::listed;
-use model::source::{Finding, Severity, Source, Span, quoted};
+use model::source::{Finding, Severity, Source, Span, nearest, quoted};
 
 use super::{Problem, ProblemKind};
 
@@ -130,10 +130,10 @@ fn told(problem: &Problem, source: &Source) -> Finding {
         P::EmptyExclude => {
             error("empty-matrix", "an `exclude` without values".to_owned(), at).label("empty")
         }
-        P::UnknownExclude { key, axes } => {
+        P::UnknownExclude { key, near } => {
             let finding = error("unknown-axis", format!("the matrix has no {}", quoted(key)), at)
                 .label("excludes nothing");
-            near(finding, key, axes.iter().map(String::as_str))
+            meant(finding, near.as_deref())
         }
         P::Cron { raw, error } => job::cron(raw, error, at, source),
         P::NoOptions => error("no-options", format!("{here} has no options"), at)
@@ -151,16 +151,16 @@ fn told(problem: &Problem, source: &Source) -> Finding {
         P::WaitAllFalse => error("wait-all", "`wait-all` cannot be false".to_owned(), at)
             .label("must be `true`, or left empty")
             .hint("remove the step if nothing is to be waited for"),
-        P::Target { id, wrong, known } => job::target(id, *wrong, known, at),
+        P::Target { id, wrong, near } => job::target(id, *wrong, near.as_deref(), at),
         P::InParallel { key, inner } => job::in_parallel(key, *inner),
 
         P::NoFirstJob { .. } => {
             error("no-jobs", "the workflow has no jobs".to_owned(), at).label("no job here")
         }
-        P::UnknownNeed { job, need, near: right } => {
+        P::UnknownNeed { job, need, near } => {
             let finding = error("unknown-job", format!("there is no job {}", quoted(need)), at)
                 .label(format!("{} waits for it", quoted(job)));
-            near(finding, need, right.as_deref())
+            meant(finding, near.as_deref())
         }
         P::NeedsCycle { ring, .. } => {
             error("needs-cycle", "jobs wait for one another in a ring".to_owned(), at)
@@ -204,8 +204,12 @@ fn told(problem: &Problem, source: &Source) -> Finding {
                 .label("the called workflow needs it")
                 .hint(format!("add {} under `secrets:`, or write `secrets: inherit`", quoted(name)))
         }
-        P::UnknownInput { name, key, known } => call::unknown("unknown-input", name, *key, known),
-        P::UnknownSecret { name, key, known } => call::unknown("unknown-secret", name, *key, known),
+        P::UnknownInput { name, key, near } => {
+            meant(call::unknown("unknown-input", name, *key), near.as_deref())
+        }
+        P::UnknownSecret { name, key, near } => {
+            meant(call::unknown("unknown-secret", name, *key), near.as_deref())
+        }
         P::Input { kind, .. } => {
             error("wrong-input", format!("the value is not {}", job::kind(*kind)), at)
                 .label("does not fit the type of the input")
@@ -227,7 +231,11 @@ fn here(problem: &Problem) -> String {
 
 /// With the right name, if one is near enough.
 fn near<'a>(finding: Finding, word: &str, known: impl IntoIterator<Item = &'a str>) -> Finding {
-    match model::source::nearest(word, known) {
+    meant(finding, nearest(word, known))
+}
+
+fn meant(finding: Finding, right: Option<&str>) -> Finding {
+    match right {
         Some(right) => finding.hint(format!("did you mean `{right}`?")),
         None => finding,
     }

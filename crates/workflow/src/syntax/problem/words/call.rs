@@ -3,7 +3,7 @@
 use model::source::{Finding, Span, quoted};
 
 use super::super::Exceeded;
-use super::{error, near};
+use super::error;
 
 /// More permissions than these are counted.
 const MOST_SCOPES: usize = 4;
@@ -12,11 +12,10 @@ const MOST_SCOPES: usize = 4;
 const LONGEST_NAME: usize = 100;
 
 /// A key that the called workflow does not know.
-pub(super) fn unknown(code: &'static str, name: &str, key: Span, known: &[String]) -> Finding {
+pub(super) fn unknown(code: &'static str, name: &str, key: Span) -> Finding {
     let what = if code == "unknown-secret" { "secret" } else { "input" };
     let message = format!("the called workflow has no {what} {}", quoted(name));
-    let finding = error(code, message, key).label("not known there");
-    near(finding, name, known.iter().map(String::as_str))
+    error(code, message, key).label("not known there")
 }
 
 pub(super) fn permissions(

@@ -5,7 +5,7 @@ use model::source::{Finding, Source, Span, quoted};
 use super::super::super::model::InputKind;
 use super::super::super::node;
 use super::super::{IdWrong, TargetWrong};
-use super::{error, near};
+use super::{error, meant};
 use crate::cron::CronError;
 
 pub(super) fn id(id: &str, wrong: IdWrong, at: Span) -> Finding {
@@ -24,7 +24,7 @@ pub(super) fn id(id: &str, wrong: IdWrong, at: Span) -> Finding {
     }
 }
 
-pub(super) fn target(id: &str, wrong: TargetWrong, known: &[String], at: Span) -> Finding {
+pub(super) fn target(id: &str, wrong: TargetWrong, near: Option<&str>, at: Span) -> Finding {
     let shown = quoted(id);
     let unknown = |message: String| error("unknown-step", message, at);
     match wrong {
@@ -37,7 +37,7 @@ pub(super) fn target(id: &str, wrong: TargetWrong, known: &[String], at: Span) -
         TargetWrong::Unknown => {
             let finding =
                 unknown(format!("no step before has the id {shown}")).label("not known here");
-            near(finding, id, known.iter().map(String::as_str))
+            meant(finding, near)
         }
     }
 }

@@ -10,6 +10,9 @@ use crate::expression::{
     Function, Names, SyntaxError, SyntaxErrorKind, TemplateError, TemplateErrorKind,
 };
 
+/// More errors of one text are not told.
+const MOST_ERRORS: usize = 20;
+
 /// Each error where it stands. Where nothing may be named, no expression makes sense.
 pub(super) fn findings(
     problem: &Problem,
@@ -21,7 +24,7 @@ pub(super) fn findings(
     if names.contexts.is_empty() {
         return vec![not_allowed(problem)];
     }
-    let told = errors.iter().map(|error| {
+    let told = errors.iter().take(MOST_ERRORS).map(|error| {
         let finding = finding(problem, error, names);
         Finding { span: node::place(raw, problem.span, source, error.span), ..finding }
     });

@@ -1,0 +1,240 @@
+//! What is true of every run of a workflow, in what it says and in what the runners did.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use engine::decision::{Decision, Input, Process, Told};
+use engine::pipeline::{Pipeline, Word};
+use jiff::Timestamp;
+use model::fact::Actor;
+use model::id::{AnyId, RunId};
+use model::name::Scope;
+use model::persisted::Persisted;
+use model::pipeline::{Ending, Job, JobSheet, Progress, Run, Stage, Work};
+use ports::fake::Execution;
+use ports::store::Change;
+
+/// The most attempts at one job, and the most retries of one run.
+const MOST_ATTEMPTS: u32 = 3;
+const MOST_RETRIES: u32 = 10;
+
+/// Every run as it was last committed, and when it was over.
+#[derive(Debug, Default)]
+pub(super) struct Runs(Mutex<BTreeMap<AnyId, Seen>>);
+
+#[derive(Debug)]
+struct Seen {
+    run: Run,
+    over_at: Option<Timestamp>,
+}
+
+impl Runs {
+    /// Holds a commit against what is true of every state, and against the state before.
+    pub(super) fn committed(&self, change: &Change) -> Vec<String> {
+        let run = match Run::load(&change.state) {
+            Ok(run) => run,
+            Err(error) => return vec![format!("a state does not load: {error}")],
+        };
+        let mut runs = self.0.lock().expect("the watch does not panic");
+        let mut broken = of_state(&run);
+        let mut over_at = matches!(run.stage, Stage::Over(_)).then_some(change.now);
+        if let Some(before) = runs.get(&change.process) {
+            broken.extend(of_step(&before.run, &run));
+            over_at = before.over_at.or(over_at);
+        }
+        runs.insert(change.process, Seen { run, over_at });
+        broken
+    }
+
+    /// Holds what was executed against what the runs say.
+    pub(super) fn broken_by(&self, executions: &[Execution]) -> Vec<String> {
+        let runs = self.0.lock().expect("the watch does not panic");
+        let of_run = |id: RunId| executions.iter().filter(move |execution| execution.run == id);
+        runs.values().flat_map(|seen| of_world(seen, of_run(seen.run.id).collect())).collect()
+    }
+}
+
+fn of_state(run: &Run) -> Vec<String> {
+    let mut broken = Vec::new();
+    let is_over = |index: usize| matches!(run.jobs[index].progress, Progress::Over(_));
+    for (index, job) in run.jobs.iter().enumerate() {
+        let has_begun = !matches!(job.progress, Progress::Waiting | Progress::Over(_));
+        if has_begun && !needed_by(run, index).iter().all(|need| is_over(*need)) {
+            broken.push(format!("{} has begun before what it needs is over", job.name));
+        }
+        if let Progress::Ordered { attempt, .. } = job.progress
+            && attempt > MOST_ATTEMPTS
+        {
+            broken.push(format!("{} is at its attempt {attempt}", job.name));
+        }
+        if let Progress::Spread(spread) = job.progress {
+            let cells = &run.jobs[spread.first..spread.first + spread.cells];
+            let under_way = cells.iter().filter(|cell| is_under_way(cell)).count();
+            if spread.max_parallel.is_some_and(|most| under_way > most as usize) {
+                broken.push(format!("{under_way} cells of {} are under way", job.name));
+            }
+        }
+        let in_a_group = |group: &String| {
+            let inside = |other: &&_| is_under_way(other) && has_group(other, group);
+            run.jobs.iter().map(|other| &**other).filter(inside).count()
+        };
+        if job.groups.iter().any(|group| in_a_group(group) > 1) {
+            broken.push(format!("{} is not alone in its groups {:?}", job.name, job.groups));
+        }
+    }
+    if run.retries > MOST_RETRIES {
+        broken.push(format!("{} retries", run.retries));
+    }
+    if matches!(run.stage, Stage::Over(_)) && !(0..run.jobs.len()).all(is_over) {
+        broken.push("the run is over before its jobs".to_owned());
+    }
+    broken
+}
+
+/// What is over stays as it is, and a run goes on in one direction only.
+fn of_step(before: &Run, next: &Run) -> Vec<String> {
+    let mut broken = Vec::new();
+    if next.jobs.len() < before.jobs.len() {
+        return vec!["jobs have vanished".to_owned()];
+    }
+    for (job, next) in before.jobs.iter().zip(&next.jobs) {
+        if matches!(job.progress, Progress::Over(_)) && job != next {
+            broken.push(format!("{} was over, and is no more as it was", job.name));
+        }
+    }
+    let rank = |stage: Stage| match stage {
+        Stage::Going => 0,
+        Stage::Cancelling { force } => 1 + u8::from(force),
+        Stage::Over(_) => 3,
+    };
+    if rank(next.stage) < rank(before.stage) {
+        broken.push(format!("from {:?} to {:?}", before.stage, next.stage));
+    }
+    broken
+}
+
+fn of_world(seen: &Seen, executions: Vec<&Execution>) -> Vec<String> {
+    let Seen { run, over_at } = seen;
+    let mut broken = Vec::new();
+    let mut by_name: BTreeMap<&str, Vec<&Execution>> = BTreeMap::new();
+    for execution in executions {
+        by_name.entry(&execution.name).or_default().push(execution);
+        if over_at.is_some_and(|over_at| execution.ended_at > over_at) {
+            broken.push(format!("{} was under way after the run's end", execution.name));
+        }
+    }
+    for (name, attempts) in &by_name {
+        if attempts.len() > MOST_ATTEMPTS as usize {
+            broken.push(format!("{name} was begun {} times", attempts.len()));
+        }
+        for pair in attempts.windows(2) {
+            if !matches!(pair[0].ending, Ending::Lost(_)) || pair[1].started_at < pair[0].ended_at {
+                broken.push(format!("{name} was begun again after {:?}", pair[0].ending));
+            }
+        }
+    }
+    let when = |name: &str| {
+        let attempts = by_name.get(name)?;
+        Some((attempts.first()?.started_at, attempts.last()?.ended_at))
+    };
+    let whens: Vec<_> = run.jobs.iter().map(|job| when(&job.name)).collect();
+    for (index, job) in run.jobs.iter().enumerate() {
+        let Some((began_at, ended_at)) = whens[index] else { continue };
+        for need in needed_by(run, index) {
+            if whens[need].is_some_and(|(_, needed_until)| began_at < needed_until) {
+                broken.push(format!("{} was begun before {} was over", job.name, run.jobs[need].name));
+            }
+        }
+        for (other, when) in run.jobs.iter().zip(&whens).skip(index + 1) {
+            let overlaps = when.is_some_and(|(from, to)| from < ended_at && began_at < to);
+            if overlaps && job.groups.iter().any(|group| has_group(other, group)) {
+                broken.push(format!("{} and {} were under way together", job.name, other.name));
+            }
+        }
+    }
+    broken
+}
+
+fn is_under_way(job: &Job) -> bool {
+    matches!(job.progress, Progress::Ordered { .. } | Progress::Held(_) | Progress::Calling(_))
+}
+
+fn has_group(job: &Job, group: &str) -> bool {
+    job.groups.iter().any(|known| known.eq_ignore_ascii_case(group))
+}
+
+/// The jobs in the run that a job needs.
+fn needed_by(run: &Run, index: usize) -> Vec<usize> {
+    let job = &run.jobs[index];
+    let place = |need: &usize| {
+        let is_it = |other: &Job| (other.caller, other.index) == (job.caller, *need);
+        // A job stands before its cells.
+        run.jobs.iter().position(|other| is_it(other)).expect("what is needed is there")
+    };
+    sheet_of(run, index).needs.iter().map(place).collect()
+}
+
+fn sheet_of(run: &Run, index: usize) -> &JobSheet {
+    let job = &run.jobs[index];
+    let sheet = match job.caller.map(|caller| &sheet_of(run, caller).work) {
+        Some(Work::Call(call)) => &call.sheet,
+        Some(Work::Steps(_)) | None => &run.sheet,
+    };
+    &sheet.jobs[job.index]
+}
+
+/// Runs that check their own decider at every step; a panic parks the process, and the watch
+/// reports that.
+#[derive(Debug)]
+pub struct CheckedPipeline;
+
+impl Process for CheckedPipeline {
+    const KIND: &'static str = Pipeline::KIND;
+
+    type State = Run;
+    type Word = Word;
+
+    fn step(state: &Run, input: Input<Word>, now: Timestamp) -> Decision<Run> {
+        let decision = Pipeline::step(state, input.clone(), now);
+        assert_eq!(decision, Pipeline::step(state, input, now), "the same input, another decision");
+        let next = &decision.next;
+        let restored = Run::load(&next.save());
+        assert_eq!(restored.ok().as_ref(), Some(next), "a state changes when stored");
+        let again = Pipeline::step(next, Input::Woken, now);
+        assert_eq!(again.next, *next, "a second look moves more");
+        assert!(again.facts.is_empty() && again.intents.is_empty(), "a second look wants more");
+        assert!(can_be_ended(next, now), "no end of {next:?}");
+        decision
+    }
+
+    fn is_over(state: &Run) -> bool {
+        Pipeline::is_over(state)
+    }
+
+    fn scope(state: &Run) -> Scope {
+        Pipeline::scope(state)
+    }
+
+    fn slot(state: &Run) -> Option<String> {
+        Pipeline::slot(state)
+    }
+
+    fn name_of(word: &Word) -> &'static str {
+        Pipeline::name_of(word)
+    }
+}
+
+/// Every unfinished run is over, at a word, once what it has under way is; and nothing holds that
+/// up but runners that were told.
+fn can_be_ended(state: &Run, now: Timestamp) -> bool {
+    let (word, by) = (Word::Cancel { force: true }, Actor::conductor());
+    let next = Pipeline::step(state, Input::Told(Told { word, by }), now).next;
+    let ends = |job: &Job| match job.progress {
+        Progress::Over(_) | Progress::Spread(_) | Progress::Calling(_) => true,
+        Progress::Ordered { stopping, .. } => stopping,
+        Progress::Waiting | Progress::Queued { .. } | Progress::Held(_) => false,
+    };
+    let waits = |job: &Job| matches!(job.progress, Progress::Ordered { .. });
+    next.jobs.iter().all(|job| ends(job))
+        && (Pipeline::is_over(&next) || next.jobs.iter().any(|job| waits(job)))
+}
