@@ -78,7 +78,9 @@ trap '' PIPE
 folder=$1; shift
 "$@" >>"$folder/log" 2>&1 </dev/null &
 server=$!
-until grep -q '^ready' "$folder/data/postmaster.pid" 2>/dev/null; do
+pid=$folder/data/postmaster.pid
+# A server that was killed has left its own file there.
+until grep -q "^$server$" "$pid" 2>/dev/null && grep -q '^ready' "$pid" 2>/dev/null; do
     if ! kill -0 $server 2>/dev/null; then echo failed; exit 1; fi
     sleep 0.02
 done
@@ -86,7 +88,15 @@ echo ready
 word=gone
 read -r word
 case $word in
-kill) kill -KILL $server $(cat /proc/$server/task/$server/children) ;;
+kill)
+    children=$(cat /proc/$server/task/$server/children)
+    kill -KILL $server $children
+    # As long as one of them lives, no other server starts on its data.
+    for child in $children; do
+        while grep -q '^State:[[:space:]]*[^ZX]' /proc/$child/status 2>/dev/null; do
+            sleep 0.01
+        done
+    done ;;
 *) kill -QUIT $server ;;
 esac
 wait $server
