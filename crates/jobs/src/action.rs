@@ -5,6 +5,7 @@ mod reference;
 mod source;
 mod steps;
 
-pub use definition::{Action, DefinitionError, Docker, Input, JavaScript, Runs};
-pub use reference::{Reference, ReferenceError, Repository};
-pub use source::{Fetched, Mirrors, SourceError};
+pub(crate) use definition::{Action, Input, JavaScript, Runs};
+pub(crate) use reference::{Reference, Repository};
+pub use source::Mirrors;
+pub(crate) use source::SourceError;

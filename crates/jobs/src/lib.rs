@@ -12,7 +12,7 @@ pub mod mask;
 pub mod output;
 pub mod process;
 pub mod secrets;
-pub mod shell;
+mod shell;
 mod tool;
 pub mod workbench;
 pub mod worker;

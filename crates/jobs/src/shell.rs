@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// A shell that is on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shell {
-    pub program: PathBuf,
+pub(crate) struct Shell {
+    pub(crate) program: PathBuf,
     /// With `{0}` where the script's path comes in.
     arguments: Vec<String>,
     kind: Kind,
@@ -24,7 +24,7 @@ enum Kind {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ShellError {
+pub(crate) enum ShellError {
     #[error("the shell `{0}` is not on the PATH: install it, or name another one by `shell:`")]
     Missing(String),
     #[error(
@@ -44,7 +44,7 @@ pub enum ShellError {
 
 impl Shell {
     /// Finds the shell that is asked for, as it is written after `shell:`.
-    pub fn find(wanted: Option<&str>, path: &SearchPath) -> Result<Self, ShellError> {
+    pub(crate) fn find(wanted: Option<&str>, path: &SearchPath) -> Result<Self, ShellError> {
         let Some(wanted) = wanted.map(str::trim).filter(|wanted| !wanted.is_empty()) else {
             let program = path.find("bash").or_else(|| path.find("sh"));
             let program = program.ok_or(ShellError::NoDefault)?;
@@ -79,13 +79,13 @@ impl Shell {
     }
 
     /// What follows the program when it executes the script.
-    pub fn arguments(&self, script: &Path) -> Vec<OsString> {
+    pub(crate) fn arguments(&self, script: &Path) -> Vec<OsString> {
         let script = script.to_string_lossy();
         self.arguments.iter().map(|argument| argument.replace("{0}", &script).into()).collect()
     }
 
     /// How the name of its scripts ends.
-    pub fn extension(&self) -> &'static str {
+    pub(crate) fn extension(&self) -> &'static str {
         match self.kind {
             Kind::Posix => ".sh",
             Kind::Python => ".py",
@@ -96,7 +96,7 @@ impl Shell {
     }
 
     /// The script as this shell needs it so that the first command that fails ends it.
-    pub fn script<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub(crate) fn script<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match self.kind {
             Kind::PowerShell => Cow::Owned(format!(
                 "$ErrorActionPreference = 'stop'\n{text}\n\
@@ -107,7 +107,7 @@ impl Shell {
     }
 
     /// As the log shows it.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         format!("{} {}", self.program.display(), self.arguments.join(" "))
     }
 }
@@ -126,23 +126,23 @@ impl Kind {
 
 /// Where programs are looked for: what steps have put in front, then the machine's own folders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SearchPath {
+pub(crate) struct SearchPath {
     folders: Vec<PathBuf>,
 }
 
 impl SearchPath {
     /// `added` holds the folders that steps have added, the newest last.
-    pub fn new(added: &[String], path: &str) -> Self {
+    pub(crate) fn new(added: &[String], path: &str) -> Self {
         let added = added.iter().rev().map(PathBuf::from);
         Self { folders: added.chain(std::env::split_paths(path)).collect() }
     }
 
-    pub fn folders(&self) -> &[PathBuf] {
+    pub(crate) fn folders(&self) -> &[PathBuf] {
         &self.folders
     }
 
     /// The first program of this name; a name with a slash is a path already.
-    pub fn find(&self, name: &str) -> Option<PathBuf> {
+    pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
         if name.contains('/') {
             return Some(PathBuf::from(name)).filter(|path| is_program(path));
         }

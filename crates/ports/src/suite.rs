@@ -144,6 +144,7 @@ macro_rules! depot_suite {
             files_go_to_where_their_root_is_now
             the_innermost_root_counts
             what_stands_there_is_replaced_and_the_rest_is_left
+            what_stands_in_its_place_is_set_right
             nothing_is_written_through_a_link
             a_folder_in_the_way_stops_everything
             what_leaves_the_roots_is_refused

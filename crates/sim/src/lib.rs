@@ -7,6 +7,7 @@ pub mod file_node;
 pub mod mortal;
 pub mod office;
 pub mod page;
+pub mod pipelines;
 pub mod random;
 pub mod scenario;
 pub mod speed;

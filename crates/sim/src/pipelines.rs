@@ -6,6 +6,7 @@ mod draw;
 use std::fmt::Write;
 
 use engine::pipeline::{Again, Word, again};
+use futures_util::future::join;
 use jiff::SignedDuration;
 use model::fact::Actor;
 use model::id::RunId;
@@ -74,18 +75,18 @@ pub fn replay(seed: u64) -> String {
 /// Lives through a story; the runs as they have ended.
 fn live(story: &Story, faults: impl FnOnce(SimClock) -> Faults) -> (World, Vec<Run>) {
     let mut world = World::watched(story.servers, faults);
-    let (store, jobs, office) = (world.store.clone(), world.jobs.clone(), world.office.clone());
+    let (memory, office) = (world.store.clone(), world.office.clone());
     for (name, nature) in &story.natures {
-        jobs.set_nature(name, nature.clone());
+        world.jobs.set_nature(name, nature.clone());
     }
     let runs = world.run(async {
         let (id, begun) = office.start_run(story.request(), story.sheet.clone()).await;
         begun.expect("it is the first one");
         let attend = async {
-            while !is_over(&store, id) {
+            while !is_over(&memory, id) {
                 office.sleep(SignedDuration::from_mins(3)).await;
                 for (who, word) in story.answers() {
-                    if is_held(&store, id) {
+                    if is_held(&memory, id) {
                         let by: Actor = who.parse().expect("a well-formed actor");
                         office.tell_run(id, word, &by).await.expect("it is there");
                     }
@@ -96,19 +97,21 @@ fn live(story: &Story, faults: impl FnOnce(SimClock) -> Faults) -> (World, Vec<R
             for (after, force) in &story.cancels {
                 office.sleep(*after).await;
                 let by: Actor = "person:ada".parse().expect("a well-formed actor");
-                let word = Word::Cancel { force: *force };
-                office.tell_run(id, word, &by).await.expect("it is there");
+                let cancel = Word::Cancel { force: *force };
+                office.tell_run(id, cancel, &by).await.expect("it is there");
             }
         };
-        futures_util::join!(attend, cancel);
-        let mut runs = vec![run_of(&store, id)];
-        if let Ok(request) = again(&runs[0], Again::Failed).map(|request| story.anew(request)) {
+        join(attend, cancel).await;
+        let mut runs = vec![run_of(&memory, id)];
+        if let Ok(request) = again(&runs[0], Again::Failed) {
+            // Nobody is there any more to be asked.
+            let request = Request { protected: Vec::new(), ..request };
             let (id, begun) = office.start_run(request, runs[0].sheet.clone()).await;
             begun.expect("it is a new one");
-            while !is_over(&store, id) {
+            while !is_over(&memory, id) {
                 office.sleep(SignedDuration::from_mins(10)).await;
             }
-            runs.push(run_of(&store, id));
+            runs.push(run_of(&memory, id));
         }
         // Late copies of what was said may still arrive.
         office.sleep(SignedDuration::from_hours(2)).await;
@@ -167,11 +170,4 @@ fn run_of(store: &MemoryStore, id: RunId) -> Run {
 fn is_held(store: &MemoryStore, id: RunId) -> bool {
     let is_held = |job: &Job| matches!(job.progress, Progress::Held(_));
     run_of(store, id).jobs.iter().any(|job| is_held(job))
-}
-
-impl Story {
-    /// A run that does again what failed finds nobody to ask, and nobody to end it.
-    fn anew(&self, request: Request) -> Request {
-        Request { protected: Vec::new(), ..request }
-    }
 }

@@ -65,10 +65,12 @@ pub struct Checked {
 pub fn check(seed: u64) -> Result<Checked, String> {
     let story = Story::drawn(seed);
     let (mut calm, ending) = story.live(Faults::none);
-    let mut checked = examine(&mut calm, &story)?;
+    let ends = story.chapters.len();
+    let owed = [("rollout.started", ends), ("rollout.ended", ends)];
+    let mut checked = examine(&mut calm, &owed)?;
     let (mut rough, rough_ending) =
         story.live(|clock| Faults::drawn(clock, seed, Seeded::new(seed).below(7)));
-    let more = examine(&mut rough, &story)?;
+    let more = examine(&mut rough, &owed)?;
     checked.decisions += more.decisions;
     checked.facts += more.facts;
     if ending != rough_ending {
@@ -82,9 +84,11 @@ pub fn check_every_crash_point(seed: u64) -> Result<u64, String> {
     let story = Story::drawn(seed);
     let (calm, ending) = story.live(Faults::none);
     let points = calm.faults.points();
+    let ends = story.chapters.len();
+    let owed = [("rollout.started", ends), ("rollout.ended", ends)];
     for point in 0..points {
         let (mut world, crashed_ending) = story.live(|clock| Faults::crash_at(clock, point));
-        examine(&mut world, &story).map_err(|error| format!("crash point {point}: {error}"))?;
+        examine(&mut world, &owed).map_err(|error| format!("crash point {point}: {error}"))?;
         if ending != crashed_ending {
             return Err(format!(
                 "crash point {point}: another end: {crashed_ending:?}, and without it {ending:?}"
@@ -246,8 +250,9 @@ pub fn verdict_of(store: &MemoryStore, id: RolloutId) -> Option<Verdict> {
     }
 }
 
-/// What every world owes at its end.
-fn examine(world: &mut World, story: &Story) -> Result<Checked, String> {
+/// What every world owes at its end: nothing broken, nothing open, a journal that verifies, and so
+/// many facts of these kinds.
+pub(crate) fn examine(world: &mut World, owed: &[(&str, usize)]) -> Result<Checked, String> {
     if let Some(broken) = world.watch.broken().first() {
         return Err(broken.clone());
     }
@@ -263,13 +268,9 @@ fn examine(world: &mut World, story: &Story) -> Result<Checked, String> {
     });
     let facts = head.seq;
     let of_kind = |kind: &str| entries.iter().filter(|entry| entry.record.kind == kind).count();
-    for kind in ["rollout.started", "rollout.ended"] {
-        if of_kind(kind) != story.chapters.len() {
-            return Err(format!(
-                "{} facts of kind {kind} for {} rollouts",
-                of_kind(kind),
-                story.chapters.len()
-            ));
+    for (kind, count) in owed {
+        if of_kind(kind) != *count {
+            return Err(format!("{} facts of kind {kind}, not {count}", of_kind(kind)));
         }
     }
     page::verify(entries, head).map_err(|error| error.to_string())?;
@@ -277,7 +278,7 @@ fn examine(world: &mut World, story: &Story) -> Result<Checked, String> {
     Ok(Checked { decisions, facts })
 }
 
-fn diary_of(world: &mut World) -> String {
+pub(crate) fn diary_of(world: &mut World) -> String {
     let store = world.store.clone();
     let all = Query { limit: usize::MAX, ..Query::default() };
     let entries =

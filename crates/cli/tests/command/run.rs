@@ -272,5 +272,5 @@ fn an_interrupted_run_ends_its_processes_and_says_so() {
     assert_eq!(pipeline.noted(), "always\n");
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let command_lines = processes.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
-    assert_eq!(command_lines.filter(|line| line == b"sleep\07431\0").count(), 0, "were left");
+    assert_eq!(command_lines.filter(|line| line == b"sleep\x007431\x00").count(), 0, "were left");
 }

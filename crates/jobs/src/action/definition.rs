@@ -12,19 +12,18 @@ use crate::worker::read_small;
 
 /// An action as its `action.yml` describes it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Action {
-    pub name: Option<String>,
-    pub inputs: Vec<Input>,
-    pub runs: Runs,
+pub(crate) struct Action {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) runs: Runs,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Input {
-    pub name: String,
-    pub required: bool,
-    pub default: Option<Template>,
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) required: bool,
+    pub(crate) default: Option<Template>,
     /// What whoever gives it is told.
-    pub deprecated: Option<String>,
+    pub(crate) deprecated: Option<String>,
 }
 
 impl Input {
@@ -35,29 +34,28 @@ impl Input {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Runs {
+pub(crate) enum Runs {
     JavaScript(JavaScript),
-    Composite { steps: Vec<StepSheet>, outputs: Vec<(String, Template)> },
-    Docker(Docker),
+    Composite {
+        steps: Vec<StepSheet>,
+        outputs: Vec<(String, Template)>,
+    },
+    /// In a container.
+    Docker,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JavaScript {
+pub(crate) struct JavaScript {
     /// The major version of Node.js that it was written for.
-    pub node: u32,
-    pub main: String,
+    pub(crate) node: u32,
+    pub(crate) main: String,
     /// A script, and when it is executed.
-    pub pre: Option<(String, String)>,
-    pub post: Option<(String, String)>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Docker {
-    pub image: String,
+    pub(crate) pre: Option<(String, String)>,
+    pub(crate) post: Option<(String, String)>,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum DefinitionError {
+pub(crate) enum DefinitionError {
     #[error("{0} holds no action.yml, no action.yaml and no Dockerfile")]
     Missing(String),
     #[error("cannot read {0}")]
@@ -71,7 +69,7 @@ const ALWAYS: &str = "always()";
 
 impl Action {
     /// Reads the action in a folder that messages call `shown`.
-    pub fn read(folder: &Path, shown: &str) -> Result<Self, DefinitionError> {
+    pub(crate) fn read(folder: &Path, shown: &str) -> Result<Self, DefinitionError> {
         for name in ["action.yml", "action.yaml"] {
             let shown = format!("{shown}/{name}");
             match read_small(&folder.join(name)) {
@@ -81,8 +79,7 @@ impl Action {
             }
         }
         if ["Dockerfile", "dockerfile"].iter().any(|name| folder.join(name).is_file()) {
-            let runs = Runs::Docker(Docker { image: "Dockerfile".to_owned() });
-            return Ok(Self { name: None, inputs: Vec::new(), runs });
+            return Ok(Self { inputs: Vec::new(), runs: Runs::Docker });
         }
         Err(DefinitionError::Missing(shown.to_owned()))
     }
@@ -101,7 +98,6 @@ fn parse(shown: &str, bytes: &[u8]) -> Result<Action, DefinitionError> {
     let runs =
         root.get("runs").ok_or_else(|| file.wrong_at(0, "expected the key `runs`".to_owned()))?;
     Ok(Action {
-        name: root.get("name").and_then(Node::text).map(str::to_owned),
         inputs: inputs.unwrap_or_default(),
         runs: self::runs(runs, outputs.unwrap_or_default(), &file)?,
     })
@@ -164,7 +160,7 @@ fn runs(
                 .ok_or_else(|| file.wrong(node, "expected the key `runs.steps`".to_owned()))?;
             Ok(Runs::Composite { steps: steps::read(steps, file)?, outputs })
         }
-        "docker" => Ok(Runs::Docker(Docker { image: needed("image")? })),
+        "docker" => needed("image").map(|_| Runs::Docker),
         _ => {
             let node_version = using.strip_prefix("node").and_then(|version| version.parse().ok());
             let Some(version) = node_version else {

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// An action as a step names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reference {
+pub(crate) enum Reference {
     /// A folder in the workspace: `./.github/actions/setup`.
     Local(String),
     Repository(Repository),
@@ -14,17 +14,17 @@ pub enum Reference {
 
 /// `owner/name/path@version`
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Repository {
-    pub owner: String,
-    pub name: String,
+pub(crate) struct Repository {
+    pub(crate) owner: String,
+    pub(crate) name: String,
     /// The folder in the repository, without slashes around it; empty for its root.
-    pub path: String,
+    pub(crate) path: String,
     /// A tag, a branch or a commit.
-    pub version: String,
+    pub(crate) version: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReferenceError {
+pub(crate) enum ReferenceError {
     #[error("`{0}` names no version: write `{0}@` and a tag, a branch or a commit")]
     NoVersion(String),
     #[error("`{0}` is no action: write `owner/name@version`, `./folder` or `docker://image`")]
@@ -32,7 +32,7 @@ pub enum ReferenceError {
 }
 
 impl Reference {
-    pub fn parse(text: &str) -> Result<Self, ReferenceError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ReferenceError> {
         let text = text.trim();
         if let Some(image) = text.strip_prefix("docker://").filter(|image| !image.is_empty()) {
             return Ok(Self::Image(image.to_owned()));
@@ -75,12 +75,12 @@ impl Reference {
 
 impl Repository {
     /// `owner/name`
-    pub fn repository(&self) -> String {
+    pub(crate) fn repository(&self) -> String {
         format!("{}/{}", self.owner, self.name)
     }
 
     /// `owner/name/path` in lower case, as nobody tells actions apart by case.
-    pub fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         let mut place = self.repository();
         if !self.path.is_empty() {
             place.push('/');
@@ -90,7 +90,7 @@ impl Repository {
     }
 
     /// The version where it is a commit in full, which nobody can move.
-    pub fn commit(&self) -> Option<&str> {
+    pub(crate) fn commit(&self) -> Option<&str> {
         let is_hex = self.version.bytes().all(|byte| byte.is_ascii_hexdigit());
         (is_hex && matches!(self.version.len(), 40 | 64)).then_some(self.version.as_str())
     }

@@ -21,13 +21,13 @@ pub struct Mirrors {
 
 /// An action's repository at one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetched {
-    pub folder: PathBuf,
-    pub commit: String,
+pub(crate) struct Fetched {
+    pub(crate) folder: PathBuf,
+    pub(crate) commit: String,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum SourceError {
+pub(crate) enum SourceError {
     #[error(
         "nothing says where the action {0} comes from: name a git repository that holds it in the \
          configuration of action mirrors"

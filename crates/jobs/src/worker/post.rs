@@ -111,7 +111,7 @@ impl Job<'_> {
                     self.run_pre_of(step, &inner, &inner_site(site, at, action));
                 }
             }
-            Runs::Docker(_) => {}
+            Runs::Docker => {}
         }
     }
 

@@ -70,10 +70,11 @@ impl Job<'_> {
         if is_known {
             return Ok(());
         }
-        self.say(number, &format!("Action {repository}: {}", found.folder.display()));
+        let commit = found.commit.as_deref().unwrap_or_default();
+        self.say(number, &format!("Action {repository} at commit {commit}"));
         match &found.action.runs {
             Runs::JavaScript(_) => Ok(()),
-            Runs::Docker(_) => Err(engine::refusal(self, &format!("the action {repository}"))),
+            Runs::Docker => Err(engine::refusal(self, &format!("the action {repository}"))),
             Runs::Composite { steps, .. } => {
                 for step in steps {
                     let StepWork::Uses { action, .. } = &step.work else { continue };
@@ -112,6 +113,6 @@ impl Job<'_> {
         let folder = folder_of(&fetched.folder, repository);
         let action =
             Action::read(&folder, &repository.to_string()).map_err(|error| chain(&error))?;
-        Ok(Found { folder, action })
+        Ok(Found { folder, action, commit: Some(fetched.commit) })
     }
 }

@@ -21,6 +21,8 @@ use crate::context::{Pairs, Trouble, View, mapping, text};
 pub(crate) struct Found {
     pub(super) folder: PathBuf,
     pub(super) action: Action,
+    /// What was fetched; nothing where it lies in the workspace.
+    pub(super) commit: Option<String>,
 }
 
 /// Actions within actions within actions.
@@ -80,7 +82,7 @@ impl Job<'_> {
                 let composite = Composite { steps, outputs, folder: &found.folder };
                 self.run_composite(composite, &inputs, step)
             }
-            Runs::Docker(_) => {
+            Runs::Docker => {
                 self.went_wrong(site, &engine::refusal(self, "an action in a container"))
             }
         }
@@ -101,7 +103,7 @@ impl Job<'_> {
             };
             format!("{}{hint}", chain(&error))
         })?;
-        Ok(Arc::new(Found { folder, action }))
+        Ok(Arc::new(Found { folder, action, commit: None }))
     }
 
     /// Warns of inputs that the action does not know, that are going, or that are missing.

@@ -78,11 +78,7 @@ impl Bench {
             clock: Arc::new(SystemClock),
             tree: ProcessTree::begin().unwrap(),
             confinement: None,
-            // Tests that outlast it are about it.
-            grace: Grace {
-                interrupt: Duration::from_millis(200),
-                terminate: Duration::from_millis(200),
-            },
+            grace: Grace::default(),
             linger: Linger::default(),
         }
     }

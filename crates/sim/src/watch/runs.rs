@@ -142,7 +142,10 @@ fn of_world(seen: &Seen, executions: Vec<&Execution>) -> Vec<String> {
         let Some((began_at, ended_at)) = whens[index] else { continue };
         for need in needed_by(run, index) {
             if whens[need].is_some_and(|(_, needed_until)| began_at < needed_until) {
-                broken.push(format!("{} was begun before {} was over", job.name, run.jobs[need].name));
+                broken.push(format!(
+                    "{} was begun before {} was over",
+                    job.name, run.jobs[need].name
+                ));
             }
         }
         for (other, when) in run.jobs.iter().zip(&whens).skip(index + 1) {

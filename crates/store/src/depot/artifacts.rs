@@ -18,7 +18,7 @@ use super::index::room::{self, Freed};
 use super::index::{Lasting, artifacts, caches};
 use super::manifest::{Item, Kind, Manifest};
 use super::names::{check_artifact_name, check_name};
-use super::restore::{Broken, Plan, Stage};
+use super::restore::{Broken, Plan, Stage, Standing};
 use super::save::{Keep, gather};
 use super::stop::Stop;
 use super::trouble::Trouble;
@@ -225,7 +225,9 @@ impl Inner {
             let fill = || -> Result<Stage, Broken> {
                 let plan = Plan::load(&self.index, &self.packs, *tree)?;
                 let mut stage = Stage::set_up(&asked.into, &*self.entropy)?;
-                stage.fill(&plan, &self.packs, 0, below, stop)?;
+                // What one artifact has in place already another may be about to replace.
+                let standing = Standing::nothing(&plan.manifest);
+                stage.fill(&plan, &self.packs, 0, &standing, below, stop)?;
                 Ok(stage)
             };
             let stage = match fill() {

@@ -16,7 +16,7 @@ use super::index::content::TreeId;
 use super::index::room::{self, Freed};
 use super::index::{Lasting, lookups};
 use super::names::{check_key, check_keys, check_name, version};
-use super::restore::{Broken, Plan, Stage};
+use super::restore::{Broken, Plan, Stage, Standing};
 use super::save::{Keep, gather};
 use super::stop::Stop;
 use super::trouble::Trouble;
@@ -165,7 +165,8 @@ impl Inner {
     fn put_cache(&self, tree: TreeId, roots: &[Root], stop: &Stop) -> Result<(), Broken> {
         let plan = Plan::load(&self.index, &self.packs, tree)?;
         let given: HashMap<_, _> = roots.iter().map(|root| (&root.name, &root.path)).collect();
-        let mut stages = Vec::with_capacity(plan.manifest.roots.len());
+        let mut stages = Vec::new();
+        let mut all_standing = Vec::new();
         for (nth, name) in plan.manifest.roots.iter().enumerate() {
             if !plan.manifest.items.iter().any(|item| item.root == nth) {
                 continue;
@@ -174,13 +175,20 @@ impl Inner {
                 let what = format!("the cache holds files of `{name}`, which has no folder here");
                 DepotError::new(DepotErrorKind::Outside, what)
             })?;
-            let mut stage = Stage::set_up(into, &*self.entropy)?;
-            stage.fill(&plan, &self.packs, nth, "", stop)?;
-            stage.check()?;
-            stages.push(stage);
+            let standing = Standing::look(&plan.manifest, nth, into, stop)?;
+            if !standing.is_all_of(&plan.manifest, nth) {
+                let mut stage = Stage::set_up(into, &*self.entropy)?;
+                stage.fill(&plan, &self.packs, nth, &standing, "", stop)?;
+                stage.check()?;
+                stages.push(stage);
+            }
+            all_standing.push((standing, into));
         }
         stop.check()?;
         stages.into_iter().try_for_each(Stage::place)?;
+        for (standing, into) in all_standing {
+            standing.mend(&plan.manifest, into)?;
+        }
         Ok(())
     }
 

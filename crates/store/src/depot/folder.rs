@@ -1,6 +1,6 @@
 //! Folders by their handle: below one of them no path leads out, because no link is followed.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -117,12 +117,12 @@ impl Folder {
     }
 
     /// Opens a file to read. Never waits, not even where a pipe has taken the file's place.
-    pub(super) fn read(&self, name: &CStr) -> io::Result<File> {
+    pub(super) fn read(&self, name: &[u8]) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(&self.0, name, flags, Mode::empty())?.into())
     }
 
-    pub(super) fn read_link(&self, name: &CStr) -> io::Result<Vec<u8>> {
+    pub(super) fn read_link(&self, name: &[u8]) -> io::Result<Vec<u8>> {
         Ok(rustix::fs::readlinkat(&self.0, name, Vec::new())?.into_bytes())
     }
 

@@ -4,6 +4,7 @@ mod fill;
 mod place;
 mod read;
 mod stage;
+mod standing;
 
 use std::collections::HashMap;
 
@@ -16,6 +17,7 @@ use super::manifest::{Kind, MAX_MANIFEST, Manifest, shown};
 use super::packs::Packs;
 pub(super) use read::FrameReader;
 pub(super) use stage::Stage;
+pub(super) use standing::Standing;
 
 /// Why a tree was not restored.
 #[derive(Debug)]

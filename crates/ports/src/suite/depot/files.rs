@@ -112,6 +112,37 @@ pub async fn what_stands_there_is_replaced_and_the_rest_is_left(ground: &Ground)
     assert_eq!(tree.len(), 7, "nothing else was left there: {:?}", tree.keys());
 }
 
+pub async fn what_stands_in_its_place_is_set_right(ground: &Ground) {
+    for number in 0..600 {
+        ground.write(&format!("work/out/folder/{number}"), number.to_string());
+    }
+    ground.write("work/out/script", "same");
+    ground.write("work/out/large", noise(1_500_000, 1));
+    ground.link("work/out/link", "script");
+    ground.set_mode("work/out/script", 0o755);
+    ground.save("one").await;
+    ground.restore("one").await.expect("it is found");
+    let saved = ground.tree("back");
+    assert!(saved == ground.tree("work"));
+
+    ground.restore("one").await.expect("it is found");
+    assert!(ground.tree("back") == saved);
+    // The same content at another time, other content of the same size, and something else again.
+    ground.write("back/out/script", "same");
+    ground.set_mode("back/out/script", 0o600);
+    ground.write("back/out/folder/7", "8");
+    ground.write("back/out/large", noise(1_500_000, 2));
+    std::fs::remove_file(ground.at("back/out/link")).expect("it is there");
+    ground.link("back/out/link", "elsewhere");
+    std::fs::remove_file(ground.at("back/out/folder/9")).expect("it is there");
+    std::fs::hard_link(ground.at("work/out/folder/11"), ground.at("back/hard")).expect("it is");
+    std::fs::rename(ground.at("back/hard"), ground.at("back/out/folder/11")).expect("it is");
+    ground.restore("one").await.expect("it is found");
+    assert!(ground.tree("back") == saved);
+    ground.write("back/out/folder/11", "ours alone");
+    assert_eq!(ground.read("work/out/folder/11"), "11");
+}
+
 pub async fn nothing_is_written_through_a_link(ground: &Ground) {
     ground.write("work/out/folder/file", "saved");
     ground.write("work/out/file", "saved");

@@ -11,6 +11,7 @@ use super::super::packs::Packs;
 use super::super::stop::Stop;
 use super::super::trouble::of_file;
 use super::read::{FrameReader, Opened};
+use super::standing::Standing;
 use super::{Broken, Plan, WantedPiece};
 
 /// Making what is in one root of a plan.
@@ -18,6 +19,8 @@ pub(super) struct Filling<'a> {
     pub(super) plan: &'a Plan,
     pub(super) packs: &'a Packs,
     pub(super) root: usize,
+    /// What need not be made.
+    pub(super) standing: &'a Standing,
     pub(super) folder: &'a Folder,
     pub(super) umask: u16,
     pub(super) shown: &'a Path,
@@ -33,7 +36,12 @@ const OPEN: u16 = 0o700;
 
 impl Filling<'_> {
     fn items(&self) -> impl Iterator<Item = &Item> {
-        self.plan.manifest.items.iter().filter(|item| item.root == self.root)
+        let items = self.plan.manifest.items.iter().enumerate();
+        items.filter(|(nth, _)| self.is_wanted(*nth)).map(|(_, item)| item)
+    }
+
+    fn is_wanted(&self, item: usize) -> bool {
+        self.plan.manifest.items[item].root == self.root && !self.standing.is_there(item)
     }
 
     /// Folders and links, and files without content.
@@ -70,8 +78,8 @@ impl Filling<'_> {
                 let nth = next.fetch_add(1, Ordering::Relaxed);
                 let Some(wanted) = self.plan.frames.get(nth) else { return Ok(()) };
                 let items = &self.plan.manifest.items;
-                let mine = |piece: &&WantedPiece| items[piece.item].root == self.root;
-                let mut pieces = wanted.pieces.iter().filter(mine).peekable();
+                let pieces = wanted.pieces.iter().filter(|piece| self.is_wanted(piece.item));
+                let mut pieces = pieces.peekable();
                 if pieces.peek().is_none() {
                     continue;
                 }

@@ -12,6 +12,7 @@ use super::super::packs::Packs;
 use super::super::stop::Stop;
 use super::super::trouble::of_file;
 use super::fill::Filling;
+use super::standing::Standing;
 use super::{Broken, Plan, place};
 
 /// A folder of its own in the one that files go to. It goes when this is dropped.
@@ -54,12 +55,14 @@ impl Stage {
         }
     }
 
-    /// Makes everything that a plan has in one root, below a path on the stage.
+    /// Makes everything that a plan has in one root and that does not stand in its place, below a
+    /// path on the stage.
     pub(in crate::depot) fn fill(
         &mut self,
         plan: &Plan,
         packs: &Packs,
         root: usize,
+        standing: &Standing,
         below: &str,
         stop: &Stop,
     ) -> Result<(), Broken> {
@@ -69,6 +72,7 @@ impl Stage {
             plan,
             packs,
             root,
+            standing,
             folder: &folder,
             umask: self.umask,
             shown: &self.into.join(below),

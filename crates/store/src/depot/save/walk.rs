@@ -199,7 +199,7 @@ impl Walk<'_> {
             FileType::Symlink => {
                 self.tally.count_files(1)?;
                 let trouble = |error| of_file(&self.roots[root].shown(&path), "read", error);
-                let target = folder.read_link(name).map_err(trouble)?;
+                let target = folder.read_link(name.to_bytes()).map_err(trouble)?;
                 self.found.items.push(Item {
                     root,
                     path,

@@ -142,7 +142,7 @@ impl Worker<'_> {
             let what = format!("a path in {} is too long", root.shown(&files.path).display());
             DepotError::new(DepotErrorKind::TooLarge, what)
         })?;
-        let file = match files.folder.read(name) {
+        let file = match files.folder.read(name.to_bytes()) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.skip(root.shown(&path), "gone while it was being saved");
