@@ -133,9 +133,7 @@ impl Killer {
             server.say(line);
         }
         for _ in 0..3 {
-            let line = self.new_rollout();
-            server.say(&line);
-            self.pending.insert(line.command, line);
+            self.say_new_rollout(&mut server);
         }
         // The first answer says that it is up; then it dies at any moment.
         if let Ok(answer) = server.answers.recv_timeout(Duration::from_secs(10)) {
@@ -146,6 +144,10 @@ impl Killer {
             match server.answers.recv_timeout(left) {
                 Ok(answer) => self.hear(&answer, Some(&mut server)),
                 Err(_) => break,
+            }
+            // However fast the machine is: it always has something to do.
+            if self.pending.is_empty() {
+                self.say_new_rollout(&mut server);
             }
         }
         server.child.kill().unwrap();
@@ -167,6 +169,12 @@ impl Killer {
 
     fn count(&self, fate: &Fate, release: ReleaseId) -> u32 {
         self.node.count(&Group { place: fate.place.clone(), release }).unwrap()
+    }
+
+    fn say_new_rollout(&mut self, server: &mut Server) {
+        let line = self.new_rollout();
+        server.say(&line);
+        self.pending.insert(line.command, line);
     }
 
     fn new_rollout(&mut self) -> Line {

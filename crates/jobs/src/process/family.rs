@@ -50,16 +50,22 @@ impl Process {
         Some(Self { pid, parent, group, session, started, is_zombie: matches!(state, "Z" | "X") })
     }
 
+    /// This process. Its group and session are read as everybody's are: where their leaders live
+    /// outside of this PID namespace, as those of a container's commands may, they are 0.
+    fn own() -> Option<Self> {
+        Self::look(getpid())
+    }
+
     /// Whether this worker itself started it, and not as a step: those have groups of their own.
     fn is_ours(&self) -> bool {
-        self.group == rustix::process::getpgrp().as_raw_nonzero().get()
+        Self::own().is_some_and(|own| own.group == self.group)
     }
 
     /// Whether they share a group, or a session that a step has made: the worker's own is shared
     /// by all who made none.
     fn is_kin_of(&self, other: &Self) -> bool {
-        let ours = rustix::process::getsid(None).map(|session| session.as_raw_nonzero().get());
-        self.group == other.group || (self.session == other.session && Ok(self.session) != ours)
+        let is_made = || Self::own().is_some_and(|own| own.session != self.session);
+        self.group == other.group || (self.session == other.session && is_made())
     }
 
     /// What it executes, for people.
