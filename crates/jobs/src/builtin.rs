@@ -136,7 +136,7 @@ impl Job<'_> {
         self.keep_state(site, step.said);
         match done {
             Ok(()) => Went::Well,
-            Err(_) if site.halt.is_cancelled() && !site.survives() => {
+            Err(_) if site.is_halted() => {
                 self.error(site.number, "The operation was canceled.");
                 Went::Cancelled
             }

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use model::pipeline::Conclusion;
 use workflow::expression::{Contexts, Object, Special, Value};
 
+use crate::glob::Base;
+use crate::worker::CancelSignal;
+
 pub(crate) use evaluate::{Trouble, condition, flag, mapping, minutes, text};
 pub(crate) use hash_files::hash_files;
 
@@ -30,6 +33,8 @@ pub(crate) struct Fixed {
     /// Where `hashFiles` looks.
     pub(crate) workspace: PathBuf,
     pub(crate) home: PathBuf,
+    /// Ends what would take long.
+    pub(crate) cancel: CancelSignal,
 }
 
 /// What the expressions of one step see, at one moment.
@@ -122,7 +127,8 @@ impl Contexts for View<'_> {
             Special::HashFiles => {
                 let patterns = arguments.iter().map(|argument| argument.to_text().into_owned());
                 let patterns: Vec<String> = patterns.collect();
-                let hash = hash_files(&patterns, &self.fixed.workspace, &self.fixed.home);
+                let Fixed { workspace, home, cancel, .. } = self.fixed;
+                let hash = hash_files(&patterns, Base { folder: workspace, home }, cancel);
                 hash.map_err(|error| error.to_string())?.into()
             }
         })

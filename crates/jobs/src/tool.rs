@@ -1,4 +1,4 @@
-//! Programs that the worker itself runs before any step did: the `git` that fetches actions.
+//! Programs that the worker runs for itself, outside of any step: the `git` that fetches actions.
 
 use std::io::{self, Read};
 use std::process::{Command, Stdio};

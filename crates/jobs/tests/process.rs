@@ -97,7 +97,7 @@ fn a_cancelled_step_is_interrupted_first() {
     let bench = Bench::new();
     let cancel = |stop: &Stop| stop.stop(Why::Cancelled);
     let gentle = bench.run_and_stop(
-        "trap 'echo bye; exit 3' INT; echo ::debug::; while :; do sleep 60 & wait $!; done",
+        "trap 'echo bye; exit 3' INT; echo ::debug::; while :; do sleep 0.01; done",
         cancel,
     );
     assert_eq!((gentle.exit(), gentle.ended.stopped), (Exit::Code(3), Some(Why::Cancelled)));
@@ -116,8 +116,7 @@ fn a_step_that_ignores_interrupts_is_terminated_and_then_killed() {
     let mut bench = Bench::new();
     let cancel = |stop: &Stop| stop.stop(Why::Cancelled);
     bench.grace.interrupt = SHORT;
-    let deaf =
-        "trap '' INT; trap 'exit 4' TERM; echo ::debug::; while :; do sleep 1000 & wait; done";
+    let deaf = "trap '' INT; trap 'exit 4' TERM; echo ::debug::; while :; do sleep 0.01; done";
     assert_eq!(bench.run_and_stop(deaf, cancel).exit(), Exit::Code(4));
     bench.grace.terminate = SHORT;
     let stubborn = "trap '' INT TERM; echo ::debug::; while :; do sleep 1000; done";

@@ -72,7 +72,7 @@ impl Turn {
             let job = Job {
                 index,
                 caller,
-                name: format!("{before}{}", one_line(label(job))),
+                name: one_line(&format!("{before}{}", label(job))),
                 cell: None,
                 groups: Vec::new(),
                 progress: Progress::Waiting,

@@ -48,8 +48,8 @@ impl Turn {
         let Some(template) = job.name.as_ref().filter(|name| name.contains("${{")) else {
             return Ok(());
         };
-        let name = one_line(&names.text("name", template)?);
-        let name = format!("{}{name}", self.before_name(self.next.jobs[index].caller));
+        let before = self.before_name(self.next.jobs[index].caller);
+        let name = one_line(&format!("{before}{}", names.text("name", template)?));
         if self.next.jobs[index].name != name {
             self.next.jobs[index].edit().name = name;
         }

@@ -45,6 +45,8 @@ impl Turn {
         if claims.is_empty() {
             return Ok(true);
         }
+        self.check_size(claims.iter().map(|claim| claim.group.len()).sum())
+            .map_err(|why| format!("the names of its groups: {why}"))?;
         for claim in &claims {
             if !self.make_way(index, claim) {
                 return Ok(false);

@@ -7,14 +7,15 @@ use super::Turn;
 /// The most jobs of a run, with the cells of matrices and the jobs of called workflows.
 const MOST_JOBS: usize = 9_000;
 
-/// What outputs, inputs of called workflows and values of matrices may take together, in bytes.
+/// What outputs, inputs of called workflows, values of matrices and names of groups may take
+/// together, in bytes.
 const MOST_KEPT: usize = 1 << 20;
 
-/// The most characters of a job's name.
+/// The longest name of a job, in bytes.
 const LONGEST_NAME: usize = 200;
 
-/// The most characters of a reason.
-const LONGEST_REASON: usize = 2_000;
+/// The longest reason, in bytes.
+const LONGEST_REASON: usize = 500;
 
 impl Turn {
     /// Whether so many jobs more find room.
@@ -33,11 +34,13 @@ impl Turn {
         }
         let kept = self.next.jobs.iter().map(|job| {
             let cell = job.cell.as_ref().map_or(0, |cell| size_of_values(&cell.values));
-            cell + match &job.progress {
-                Progress::Over(result) => size_of_outputs(&result.outputs),
-                Progress::Calling(calling) => size_of_values(&calling.inputs),
-                _ => 0,
-            }
+            let groups: usize = job.groups.iter().map(String::len).sum();
+            cell + groups
+                + match &job.progress {
+                    Progress::Over(result) => size_of_outputs(&result.outputs),
+                    Progress::Calling(calling) => size_of_values(&calling.inputs),
+                    _ => 0,
+                }
         });
         let kept: usize = kept.sum();
         if kept + more > MOST_KEPT {
@@ -78,14 +81,16 @@ pub(super) fn one_line(name: &str) -> String {
     cut(name.trim(), LONGEST_NAME)
 }
 
-/// A reason that finds room in a fact.
+/// A reason that is not too long to be kept.
 pub(super) fn shorten(why: &str) -> String {
     cut(why, LONGEST_REASON)
 }
 
 fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        None => text.to_owned(),
-        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
+    const ELLIPSIS: &str = "…";
+    if text.len() <= most {
+        return text.to_owned();
     }
+    let end = text.floor_char_boundary(most - ELLIPSIS.len());
+    format!("{}{ELLIPSIS}", &text[..end])
 }

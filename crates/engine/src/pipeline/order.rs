@@ -3,7 +3,7 @@
 use model::fact::RunJobOrdered;
 use model::intent::Intent;
 use model::pipeline::{
-    Defaults, JobSheet, Order, PassedSecrets, Progress, Secrets, Sheet, Steps, Work,
+    Defaults, JobSheet, Order, PassedSecrets, Progress, Secrets, Sheet, Steps, Tree, Work,
 };
 
 use super::Turn;
@@ -59,7 +59,7 @@ impl Turn {
             env: vec![file.env.clone(), steps.env.clone()],
             defaults: defaults(file, steps),
             timeout_seconds: timeout(&names, steps)?,
-            permissions: job.permissions.clone().or_else(|| file.permissions.clone()),
+            permissions: permissions(map, index),
             environment: steps.environment.clone(),
             container: steps.container.clone(),
             services: steps.services.clone(),
@@ -86,6 +86,13 @@ impl Turn {
             },
         }
     }
+}
+
+/// What the job says, or its file, or else whoever calls that.
+fn permissions(map: Map<'_, '_>, index: usize) -> Option<Tree> {
+    let own = map.sheet_of(index).permissions.clone();
+    let file = || map.workflow_of(map.caller_of(index)).permissions.clone();
+    own.or_else(file).or_else(|| permissions(map, map.caller_of(index)?))
 }
 
 fn labels(names: &Names, steps: &Steps) -> Result<Vec<String>, String> {

@@ -38,6 +38,10 @@ impl<'s, 'r> Map<'s, 'r> {
         }
     }
 
+    pub(super) fn caller_of(self, index: usize) -> Option<usize> {
+        self.jobs[index].caller
+    }
+
     /// Where the jobs of a caller's workflow begin in the run's list.
     pub(super) fn first_of(self, caller: Option<usize>) -> usize {
         match caller.map(|caller| &self.jobs[caller].progress) {

@@ -9,7 +9,7 @@ use workflow::matrix;
 use super::Turn;
 use super::advance::label;
 use super::finish::fold;
-use super::limits::size_of_values;
+use super::limits::{one_line, size_of_values};
 
 impl Turn {
     /// Makes a job into its cells.
@@ -57,7 +57,7 @@ impl Turn {
             let cell = Job {
                 index: place,
                 caller,
-                name: format!("{before}{}", cell.name(label(job))),
+                name: one_line(&format!("{before}{}", cell.name(label(job)))),
                 cell: Some(Cell { of: index, index: number, values: cell.values }),
                 groups: Vec::new(),
                 progress: Progress::Waiting,

@@ -230,6 +230,35 @@ jobs:
 }
 
 #[test]
+fn what_its_token_may_do_is_said_by_the_nearest() {
+    let called = "
+on: workflow_call
+jobs:
+  a: {$work}
+  b: {permissions: {issues: write}, $work}
+";
+    let of = |called: &str, caller: &str| {
+        let file = format!(
+            "on: push\npermissions: write-all\njobs: {{call: {{{caller}uses: ./.github/workflows/c.yml}}}}"
+        );
+        let road = Road::calling(&file, &[("c.yml", called)]);
+        ["a", "b"].map(|job| {
+            let order = road.order(&format!("call / {job}"));
+            order.permissions.as_ref().map(ToString::to_string).unwrap_or_default()
+        })
+    };
+    let all = r#"{"contents":"read"}"#;
+    let own = r#"{"issues":"write"}"#;
+    assert_eq!(of(called, ""), ["\"write-all\"", own]);
+    assert_eq!(
+        of(called, "permissions: {contents: read, issues: write}, "),
+        [r#"{"contents":"read","issues":"write"}"#, own]
+    );
+    let with_own = format!("permissions: {{contents: read}}{called}");
+    assert_eq!(of(&with_own, ""), [all, own]);
+}
+
+#[test]
 fn it_sees_the_secrets_that_are_passed_to_it() {
     let inner = "
 on: {workflow_call: {secrets: {key: {}}}}

@@ -79,5 +79,5 @@ fn a_workflow_of_more_jobs_than_a_run_takes_fails_at_once() {
 fn reasons_from_outside_are_cut() {
     let mut road = Road::of("  a: {$work}");
     road.ends("a", model::pipeline::Ending::Invalid("é".repeat(3_000_000)));
-    assert_eq!(road.why("a").chars().count(), 2_000);
+    assert_eq!(road.why("a").len(), 499);
 }

@@ -129,7 +129,7 @@ fn names_are_one_line_and_not_endless() {
     };
     assert_eq!(ask("  two\n\tlines ").under_way(), ["two  lines"]);
     let road = ask(&"é".repeat(100_000));
-    assert_eq!(road.under_way()[0].chars().count(), 200);
+    assert_eq!(road.under_way()[0].len(), 199);
     assert!(road.under_way()[0].ends_with("é…"));
 }
 

@@ -206,7 +206,7 @@ impl Call<'_, '_> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Trouble::Given(error.to_string()))?;
         let (tell, told) = tokio::sync::oneshot::channel::<()>();
-        let _listening = self.site.halt.on_cancel(move || {
+        let _listening = self.site.end().on_cancel(move || {
             // Who no longer listens needs no telling.
             let _ = tell.send(());
         });

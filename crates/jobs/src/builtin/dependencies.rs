@@ -27,7 +27,7 @@ pub(super) fn restore(call: &mut Call<'_, '_>, wanted: &Dependencies) -> Result<
     let said_by = if given.is_empty() { wanted.said_by.clone() } else { vec![given] };
     let mut hash = String::new();
     for patterns in &said_by {
-        hash = hash_files(patterns, call.workspace(), call.home())
+        hash = hash_files(patterns, call.base(), &call.site.end())
             .map_err(|error| error.to_string())?;
         if !hash.is_empty() {
             break;

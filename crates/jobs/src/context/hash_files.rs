@@ -7,6 +7,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::glob::{Base, GlobError, Globs, Options};
+use crate::worker::CancelSignal;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HashFilesError {
@@ -16,6 +17,8 @@ pub(crate) enum HashFilesError {
     Pattern(#[from] GlobError),
     #[error("cannot read {0}")]
     Unreadable(String),
+    #[error("the job was cancelled")]
+    Cancelled,
 }
 
 const FOLLOW: &str = "--follow-symbolic-links";
@@ -24,8 +27,8 @@ const FOLLOW: &str = "--follow-symbolic-links";
 /// For the same files it is what GitHub's runner comes to.
 pub(crate) fn hash_files(
     patterns: &[String],
-    workspace: &Path,
-    home: &Path,
+    base: Base<'_>,
+    cancel: &CancelSignal,
 ) -> Result<String, HashFilesError> {
     let (follow_links, patterns) = match patterns.split_first() {
         Some((first, rest)) if first.starts_with("--") => {
@@ -36,14 +39,19 @@ pub(crate) fn hash_files(
         }
         _ => (false, patterns),
     };
-    let globs = Globs::parse(&patterns.join("\n"), Base { folder: workspace, home })?;
+    let globs = Globs::parse(&patterns.join("\n"), base)?;
     let mut all = Sha256::new();
     let mut is_any = false;
+    // Steps that run after a cancel have their hashes, too.
+    let was_cancelled = cancel.is_cancelled();
     let unreadable = |error: io::Error| HashFilesError::Unreadable(error.to_string());
     for found in globs.walk(Options { follow_links, descend: true, skip_hidden: false }) {
+        if !was_cancelled && cancel.is_cancelled() {
+            return Err(HashFilesError::Cancelled);
+        }
         let path = found.map_err(unreadable)?.path;
         // A link to a folder is found as if it were a file; and a pipe would never end.
-        if path == workspace || !path.starts_with(workspace) || !path.is_file() {
+        if path == base.folder || !path.starts_with(base.folder) || !path.is_file() {
             continue;
         }
         let hash = hash_file(&path)

@@ -79,7 +79,7 @@ impl<'a> Job<'a> {
             log,
             masks,
             matchers: Matchers::default(),
-            fixed: setup::fixed(order, bench, debug),
+            fixed: setup::fixed(order, bench, cancel, debug),
             started_at,
             // One beyond the end of time is none.
             deadline: deadline.ok(),

@@ -83,6 +83,11 @@ impl Job<'_> {
     }
 
     fn run_pre_of(&self, sheet: &StepSheet, frame: &Frame, site: &Site) {
+        if let StepWork::Parallel(steps) = &sheet.work {
+            for (at, (step, action)) in steps.iter().zip(action_names(steps)).enumerate() {
+                self.run_pre_of(step, frame, &inner_site(site, at, action));
+            }
+        }
         let StepWork::Uses { action, with } = &sheet.work else { return };
         let Ok(Reference::Repository(repository)) = Reference::parse(action) else { return };
         if Builtin::find(&repository).is_some() {

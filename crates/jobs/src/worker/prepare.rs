@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use model::pipeline::{Ending, StepSheet, StepWork};
 
+use super::cancel::CancelSignal;
 use super::engine;
 use super::job::Job;
 use super::uses::{Found, chain, folder_of};
@@ -108,7 +109,10 @@ impl Job<'_> {
     fn fetch(&self, repository: &Repository) -> Result<Found, String> {
         let git = self.machine_program("git");
         let git = git.ok_or_else(|| SourceError::NoGit.to_string())?;
-        let fetched = self.bench.mirrors.fetch(repository, &git, self.cancel);
+        // What runs after a cancel may need an action, too.
+        let is_late = self.cancel.is_cancelled();
+        let halt = if is_late { CancelSignal::new() } else { self.cancel.clone() };
+        let fetched = self.bench.mirrors.fetch(repository, &git, &halt);
         let fetched = fetched.map_err(|error| chain(&error))?;
         let folder = folder_of(&fetched.folder, repository);
         let action =

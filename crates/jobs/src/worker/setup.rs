@@ -8,6 +8,7 @@ use std::sync::Arc;
 use model::pipeline::{Defaults, Ending, Order};
 use workflow::expression::{Object, Value};
 
+use super::cancel::CancelSignal;
 use super::job::Job;
 use super::said::{Said, set};
 use super::{engine, kept};
@@ -45,6 +46,15 @@ pub(super) fn folders(bench: &Workbench) -> Result<(), String> {
     let folders = &bench.folders;
     let commands = folders.temp.join(COMMANDS);
     let event = folders.temp.join(WORKFLOW);
+    // What an earlier attempt has left there is nobody's any more.
+    for left in [&commands, &event] {
+        let removed = match left.symlink_metadata() {
+            Ok(found) if found.is_dir() => fs::remove_dir_all(left),
+            Ok(_) => fs::remove_file(left),
+            Err(_) => Ok(()),
+        };
+        removed.map_err(|error| format!("{} cannot be removed: {error}", left.display()))?;
+    }
     for folder in [&folders.workspace, &folders.temp, &folders.home, &commands, &event] {
         fs::DirBuilder::new()
             .recursive(true)
@@ -75,7 +85,12 @@ pub(super) fn is_debug(order: &Order, bench: &Workbench) -> bool {
     bench.debug || is_on(of_vars(STEP_DEBUG)) || is_on(of_secrets(STEP_DEBUG))
 }
 
-pub(super) fn fixed(order: &Order, bench: &Workbench, is_debug: bool) -> Fixed {
+pub(super) fn fixed(
+    order: &Order,
+    bench: &Workbench,
+    cancel: &CancelSignal,
+    is_debug: bool,
+) -> Fixed {
     let folders = &bench.folders;
     let context = |name: &str| Value::from(order.contexts.get(name).cloned().unwrap_or_default());
     let folder = |path: &Path| Value::from(path.to_string_lossy().into_owned());
@@ -122,6 +137,7 @@ pub(super) fn fixed(order: &Order, bench: &Workbench, is_debug: bool) -> Fixed {
         runner: of_runner.into_iter().collect::<Object>().into(),
         workspace: folders.workspace.clone(),
         home: folders.home.clone(),
+        cancel: cancel.clone(),
     }
 }
 
@@ -148,7 +164,7 @@ impl Job<'_> {
         let event = event.map_or_else(|| "{}".to_owned(), ToString::to_string);
         let path = self.bench.folders.temp.join(WORKFLOW).join(EVENT);
         let mut options = fs::OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
+        let file = options.write(true).create_new(true).mode(0o600).open(&path);
         file.and_then(|mut file| std::io::Write::write_all(&mut file, event.as_bytes()))
             .map_err(|error| Ending::Lost(format!("{} cannot be written: {error}", path.display())))
     }

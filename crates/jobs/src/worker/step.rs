@@ -24,7 +24,7 @@ pub(crate) struct Site {
     /// are over.
     pub(super) allowed: Option<(f64, Timestamp)>,
     /// What ends it before its time.
-    pub(crate) halt: CancelSignal,
+    pub(super) halt: CancelSignal,
     /// It goes on when the job is cancelled.
     pub(super) survives: bool,
     /// What `github.action` is.
@@ -34,9 +34,14 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Whether it goes on when the job is cancelled.
-    pub(crate) fn survives(&self) -> bool {
-        self.survives
+    /// Whether it was told to end.
+    pub(crate) fn is_halted(&self) -> bool {
+        !self.survives && self.halt.is_cancelled()
+    }
+
+    /// The signal that ends it; one that is never given where it goes on in spite of that.
+    pub(crate) fn end(&self) -> CancelSignal {
+        if self.survives { CancelSignal::new() } else { self.halt.clone() }
     }
 }
 

@@ -122,7 +122,8 @@ impl Job<'_> {
                 self.warn(site, warning, said);
                 continue;
             };
-            if let Some(message) = input.deprecated.as_ref().filter(|_| !value.is_empty()) {
+            let is_given = !value.is_empty() && input.default.as_ref() != Some(value);
+            if let Some(message) = input.deprecated.as_ref().filter(|_| is_given) {
                 let warning = format!("Input '{name}' has been deprecated with message: {message}");
                 self.warn(site, warning, said);
             }

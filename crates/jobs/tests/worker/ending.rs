@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jobs::worker::CancelSignal;
 use model::pipeline::Ending;
+use serde_json::json;
 
 use crate::support::*;
 
@@ -111,4 +112,24 @@ fn a_full_disk_ends_the_job() {
     let outcome =
         machine.run(vec![run("head -c 4000000 /dev/zero > big; exec sleep 300")]).failed();
     assert!(outcome.why(0).contains("more than the 1 MiB"), "{}", outcome.why(0));
+}
+
+#[test]
+fn after_a_cancel_built_in_actions_work_for_those_who_ask_for_them() {
+    let machine = Machine::new();
+    let cancel = CancelSignal::new();
+    let canceller = cancel_when(machine.workspace("ready"), &cancel);
+    let steps = vec![
+        run("echo log > log.txt; touch ready; exec sleep 300"),
+        uses(
+            "actions/upload-artifact@v4",
+            json!({"path": "log.txt", "name": "${{ hashFiles('log.txt') }}"}),
+        )
+        .when("always()"),
+        uses("actions/upload-artifact@v4", json!({"path": "log.txt"})),
+    ];
+    let outcome = machine.execute_until(&order(steps), &cancel, |_| {});
+    canceller.join().expect("it cancels");
+    assert_eq!(outcome.outcomes()[..3], ["cancelled", "success", "skipped"]);
+    assert!(outcome.log(1).contains("has been successfully uploaded"));
 }

@@ -95,7 +95,7 @@ impl Tree<'_, '_, '_, '_> {
         let mut copied = 0;
         let mut known_folder = PathBuf::new();
         for name in listed.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-            if self.git.call.site.halt.is_cancelled() {
+            if self.git.call.site.is_halted() {
                 return Err("cancelled".to_owned());
             }
             let name = Path::new(OsStr::from_bytes(name));
