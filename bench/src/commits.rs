@@ -1,14 +1,16 @@
 //! Decisions committed per second, through the whole conductor, beside a bare `INSERT` loop
 //! through the same driver and beside the device's own fsync rate.
 
+use std::error::Error;
+use std::fmt;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use conductor::{Conductor, Hands, Kinds, Settings};
+use conductor::{Conductor, Handle, Hands, Kinds, Settings};
 use engine::rollout::{Rollouts, Word};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use model::fact::Actor;
 use model::id::{CommandId, ReleaseId, RolloutId};
 use model::intent::Weight;
@@ -22,7 +24,10 @@ use store::postgres::local::{Cluster, Settings as ClusterSettings};
 
 use crate::Done;
 
-const LONG: SignedDuration = SignedDuration::from_secs(3);
+const ENTROPY: &dyn Entropy = &SystemEntropy;
+/// Bare statements and decisions take turns, so that both meet the machine in the same mood.
+const TURNS: u32 = 10;
+const TURN: SignedDuration = SignedDuration::from_millis(300);
 /// About what a decision writes: a state and a fact.
 const BODY: usize = 1_000;
 
@@ -31,31 +36,23 @@ pub(crate) fn measure() -> Done {
     let folder = tempfile::tempdir_in(".")?;
     println!("decisions committed per second, with durability on");
     println!("  {:>9.0} fdatasync a second is what the device does", fsync_rate(folder.path())?);
-
-    let bare = bare_sqlite(folder.path())?;
     println!(
-        "  SQLite: {bare:>9.0} bare INSERTs a second (wanted: 0.7 of it with 1, 20,000 with 64)"
+        "  wanted: 0.7 of the bare INSERTs of the same seconds with 1, on SQLite 20,000 with 64"
     );
     for processes in [1, 8, 64] {
-        let path = folder.path().join(format!("{processes}.db"));
-        let url = format!("sqlite:{}", path.display());
-        let rate = runtime.block_on(decide(&url, processes))?;
-        println!(
-            "  SQLite: {rate:>9.0} decisions with {processes} at once, {:.2} of bare",
-            rate / bare
-        );
+        let file = |name: &str| folder.path().join(format!("{name}-{processes}.db"));
+        let mut bare = BareSqlite::open(&file("bare"))?;
+        let url = format!("sqlite:{}", file("highroad").display());
+        let rates = runtime.block_on(take_turns(&mut bare, &url, processes))?;
+        println!("  SQLite:     {rates}");
     }
-
     let cluster = Cluster::start(ClusterSettings { durable: true, ..ClusterSettings::default() })?;
-    let bare = runtime.block_on(async { bare_postgres(&cluster.database().await?).await })?;
-    println!("  PostgreSQL: {bare:>5.0} bare INSERTs a second (wanted: 0.7 of it with 1)");
     for processes in [1, 8, 64] {
-        let rate =
-            runtime.block_on(async { decide(&cluster.database().await?, processes).await })?;
-        println!(
-            "  PostgreSQL: {rate:>5.0} decisions with {processes} at once, {:.2} of bare",
-            rate / bare
-        );
+        let rates = runtime.block_on(async {
+            let mut bare = BarePostgres::open(&cluster.database().await?).await?;
+            take_turns(&mut bare, &cluster.database().await?, processes).await
+        })?;
+        println!("  PostgreSQL: {rates}");
     }
     println!();
     Ok(())
@@ -76,37 +73,81 @@ fn fsync_rate(folder: &Path) -> std::io::Result<f64> {
     Ok(f64::from(count))
 }
 
-fn bare_sqlite(folder: &Path) -> rusqlite::Result<f64> {
-    let connection = rusqlite::Connection::open(folder.join("bare.db"))?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", "full")?;
-    connection.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT) STRICT")?;
-    let mut insert = connection.prepare("INSERT INTO t (body) VALUES (?1)")?;
-    let body = "x".repeat(BODY);
-    let (began, mut count) = (SystemClock.now(), 0_u32);
-    while SystemClock.now() < began + LONG {
-        insert.execute([&body])?;
-        count += 1;
-    }
-    Ok(f64::from(count) / LONG.as_secs_f64())
+/// A loop of bare statements through a store's driver.
+trait Bare {
+    async fn insert(&mut self) -> Done;
 }
 
-async fn bare_postgres(url: &str) -> Result<f64, Box<dyn std::error::Error>> {
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
-    tokio::spawn(connection);
-    client.batch_execute("CREATE TABLE t (id bigserial PRIMARY KEY, body text)").await?;
-    let insert = client.prepare("INSERT INTO t (body) VALUES ($1)").await?;
-    let body = "x".repeat(BODY);
-    let (began, mut count) = (SystemClock.now(), 0_u32);
-    while SystemClock.now() < began + LONG {
-        client.execute(&insert, &[&body]).await?;
-        count += 1;
+struct BareSqlite {
+    connection: rusqlite::Connection,
+    body: String,
+}
+
+impl BareSqlite {
+    fn open(path: &Path) -> rusqlite::Result<Self> {
+        let connection = rusqlite::Connection::open(path)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT) STRICT")?;
+        Ok(Self { connection, body: "x".repeat(BODY) })
     }
-    Ok(f64::from(count) / LONG.as_secs_f64())
+}
+
+impl Bare for BareSqlite {
+    async fn insert(&mut self) -> Done {
+        let mut insert = self.connection.prepare_cached("INSERT INTO t (body) VALUES (?1)")?;
+        insert.execute([&self.body])?;
+        Ok(())
+    }
+}
+
+struct BarePostgres {
+    client: tokio_postgres::Client,
+    insert: tokio_postgres::Statement,
+    body: String,
+}
+
+impl BarePostgres {
+    async fn open(url: &str) -> Result<Self, tokio_postgres::Error> {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+        tokio::spawn(connection);
+        client.batch_execute("CREATE TABLE t (id bigserial PRIMARY KEY, body text)").await?;
+        let insert = client.prepare("INSERT INTO t (body) VALUES ($1)").await?;
+        Ok(Self { client, insert, body: "x".repeat(BODY) })
+    }
+}
+
+impl Bare for BarePostgres {
+    async fn insert(&mut self) -> Done {
+        self.client.execute(&self.insert, &[&self.body]).await?;
+        Ok(())
+    }
+}
+
+/// How many decisions and bare statements were done in a second.
+struct Rates {
+    processes: usize,
+    decisions: f64,
+    bare: f64,
+}
+
+impl fmt::Display for Rates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { processes, decisions, bare } = self;
+        let ratio = decisions / bare;
+        write!(
+            f,
+            "{decisions:>6.0} decisions with {processes:>2} at once, {ratio:.2} of {bare:.0} bare INSERTs"
+        )
+    }
 }
 
 /// So many rollouts at once, each paused and resumed as fast as it answers.
-async fn decide(url: &str, processes: usize) -> Result<f64, Box<dyn std::error::Error>> {
+async fn take_turns(
+    bare: &mut impl Bare,
+    url: &str,
+    processes: usize,
+) -> Result<Rates, Box<dyn Error>> {
     let store = sim::stores::open(url).await?;
     let node = Arc::new(FakeNode::new(Arc::new(SystemClock)));
     let hands = Hands { workloads: node.clone(), traffic: node, ..Hands::default() };
@@ -119,48 +160,95 @@ async fn decide(url: &str, processes: usize) -> Result<f64, Box<dyn std::error::
         Settings::alone("bench"),
     );
     let server = tokio::spawn(conductor.run());
-    let entropy: &'static dyn Entropy = &SystemEntropy;
     let mut ids = Vec::new();
     for number in 0..processes {
-        let now = SystemClock.now();
-        let id = entropy.id(RolloutId::new, now);
-        let release = |version: &str| Release {
-            id: entropy.id(ReleaseId::new, now),
-            version: version.to_owned(),
-        };
-        let place: Place = format!("shop-{number}/production").parse()?;
-        let stable = Some(release("1.4.1"));
-        let state = Rollout::new(id, place, release("1.5.0"), stable, long_plan(), now);
-        let command = entropy.id(CommandId::new, now);
-        handle.start::<Rollouts>(id.into(), state, operator(), command).await?;
-        ids.push(id);
+        ids.push(start(&handle, number).await?);
     }
     while count(&*store, "rollout.shifted").await? < processes {
         SystemClock.sleep_until(SystemClock.now() + SignedDuration::from_millis(5)).await;
     }
-    let before = decisions(&*store, &ids).await?;
-    let end = SystemClock.now() + LONG;
+    let (mut inserting, mut deciding) = (Pace::default(), Pace::default());
+    for turn in 0..=TURNS {
+        let began = SystemClock.now();
+        let inserted = insert_until(bare, began + TURN).await?;
+        let inserted_in = SystemClock.now().duration_since(began);
+        let before = decisions(&*store, &ids).await?;
+        let began = SystemClock.now();
+        tell_until(&handle, &ids, began + TURN).await?;
+        // Every version is a decision of its own: on a word, or on the survey that a resumed
+        // rollout asks for.
+        let decided = decisions(&*store, &ids).await? - before;
+        let decided_in = SystemClock.now().duration_since(began);
+        // The first turn warms both up.
+        if turn > 0 {
+            inserting.add(inserted, inserted_in)?;
+            deciding.add(decided, decided_in)?;
+        }
+    }
+    server.abort();
+    Ok(Rates { processes, decisions: deciding.a_second(), bare: inserting.a_second() })
+}
+
+/// How often something was done in how long.
+#[derive(Default)]
+struct Pace {
+    count: f64,
+    seconds: f64,
+}
+
+impl Pace {
+    fn add(&mut self, count: u64, took: SignedDuration) -> Done {
+        self.count += f64::from(u32::try_from(count)?);
+        self.seconds += took.as_secs_f64();
+        Ok(())
+    }
+
+    fn a_second(&self) -> f64 {
+        self.count / self.seconds
+    }
+}
+
+async fn insert_until(bare: &mut impl Bare, end: Timestamp) -> Result<u64, Box<dyn Error>> {
+    let mut inserted = 0;
+    while SystemClock.now() < end {
+        bare.insert().await?;
+        inserted += 1;
+    }
+    Ok(inserted)
+}
+
+async fn tell_until(handle: &Handle, ids: &[RolloutId], end: Timestamp) -> Done {
     let tellers = ids.iter().copied().map(|id| {
         let handle = handle.clone();
         tokio::spawn(async move {
-            let mut told = 0_u32;
             while SystemClock.now() < end {
-                let word = if told.is_multiple_of(2) { Word::Pause } else { Word::Resume };
-                let command = entropy.id(CommandId::new, SystemClock.now());
-                let reply = handle.tell::<Rollouts>(id.into(), word, operator(), command).await;
-                assert!(!reply.expect("the store is there").is_refusal);
-                told += 1;
+                for word in [Word::Pause, Word::Resume] {
+                    let command = ENTROPY.id(CommandId::new, SystemClock.now());
+                    let reply = handle.tell::<Rollouts>(id.into(), word, operator(), command).await;
+                    assert!(!reply.expect("the store is there").is_refusal);
+                }
             }
         })
     });
     for teller in tellers.collect::<Vec<_>>() {
         teller.await?;
     }
-    server.abort();
-    // Every version is a decision of its own: on a word, or on the survey that a resumed rollout
-    // asks for.
-    let decided = decisions(&*store, &ids).await? - before;
-    Ok(f64::from(u32::try_from(decided)?) / LONG.as_secs_f64())
+    Ok(())
+}
+
+async fn start(handle: &Handle, number: usize) -> Result<RolloutId, Box<dyn Error>> {
+    let now = SystemClock.now();
+    let id = ENTROPY.id(RolloutId::new, now);
+    let release = |version: &str| Release {
+        id: ENTROPY.id(ReleaseId::new, now),
+        version: version.to_owned(),
+    };
+    let place: Place = format!("shop-{number}/production").parse()?;
+    let stable = Some(release("1.4.1"));
+    let state = Rollout::new(id, place, release("1.5.0"), stable, long_plan(), now);
+    let command = ENTROPY.id(CommandId::new, now);
+    handle.start::<Rollouts>(id.into(), state, operator(), command).await?;
+    Ok(id)
 }
 
 async fn decisions(store: &dyn Store, ids: &[RolloutId]) -> Result<u64, ports::store::StoreError> {

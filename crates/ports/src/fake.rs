@@ -3,9 +3,7 @@
 mod jobs;
 mod node;
 mod seeded;
-mod store;
 
 pub use jobs::{Execution, FakeJobs, JobNature};
 pub use node::{FakeNode, Nature};
 pub use seeded::Seeded;
-pub use store::MemoryStore;

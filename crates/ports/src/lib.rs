@@ -9,6 +9,7 @@ pub mod entropy;
 #[cfg(feature = "fake")]
 pub mod fake;
 pub mod jobs;
+pub mod memory;
 pub mod nobody;
 pub mod store;
 #[cfg(feature = "suite")]

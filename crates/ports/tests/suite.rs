@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use ports::BoxFuture;
 use ports::clock::Clock;
-use ports::fake::{FakeNode, MemoryStore};
+use ports::fake::FakeNode;
+use ports::memory::MemoryStore;
 
 mod store {
     use super::*;

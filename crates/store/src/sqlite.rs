@@ -2,6 +2,8 @@
 
 mod agenda;
 mod apply;
+mod awake;
+mod catalogue;
 mod file;
 mod query;
 mod readers;

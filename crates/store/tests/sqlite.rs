@@ -13,6 +13,7 @@ use ports::store::{
     Change, Claim, Commit, CommitError, Hold, Query, Settled, Status, Store, StoreError,
     StoreErrorKind,
 };
+use ports::suite::store::change;
 use rusqlite::Connection;
 use store::sqlite::{Mode, SqliteStore};
 use tempfile::TempDir;
@@ -21,6 +22,10 @@ mod conforms {
     use super::Fresh;
 
     ports::store_suite!(async { Fresh::new() });
+}
+
+mod sqlite {
+    mod catalogue;
 }
 
 /// A store in a folder that vanishes with it.
@@ -54,7 +59,7 @@ async fn everything_is_there_again_after_a_restart() {
         intents: vec![survey("shop/a"), steer("shop/b")],
         slot: Some("one".to_owned()),
         wake_at: Some(at(60)),
-        ..change(1, None)
+        ..change(process(1), None)
     };
     let command = CommandId::new(at(0), [1; 10]);
     let commit = Commit {
@@ -65,9 +70,18 @@ async fn everything_is_there_again_after_a_restart() {
     store.commit(commit).await.unwrap();
     let settled =
         Settled { target: steer("shop/b").target(), generation: Generation(1), upheld: true };
-    store.commit(whole(Change { settled: vec![settled], ..change(1, Some(1)) })).await.unwrap();
-    store.commit(whole(Change { wake_at: Some(at(60)), ..change(2, None) })).await.unwrap();
-    store.commit(whole(Change { status: Status::Parked, ..change(3, None) })).await.unwrap();
+    store
+        .commit(whole(Change { settled: vec![settled], ..change(process(1), Some(1)) }))
+        .await
+        .unwrap();
+    store
+        .commit(whole(Change { wake_at: Some(at(60)), ..change(process(2), None) }))
+        .await
+        .unwrap();
+    store
+        .commit(whole(Change { status: Status::Parked, ..change(process(3), None) }))
+        .await
+        .unwrap();
     let before = store.load(process(1)).await.unwrap();
     let head = store.head().await.unwrap();
     assert_eq!(due(&store, 60).await, [process(1), process(2)]);
@@ -84,7 +98,7 @@ async fn everything_is_there_again_after_a_restart() {
     let next = store.commit(Commit { facts: vec![fact(4)], ..Commit::default() }).await.unwrap();
     assert_eq!(next.head, 4);
     assert!(verified(&store).await.is_ok());
-    let again = Change { intents: vec![steer("shop/b")], ..change(1, Some(2)) };
+    let again = Change { intents: vec![steer("shop/b")], ..change(process(1), Some(2)) };
     let again = store.commit(whole(again)).await.unwrap();
     assert_eq!(again.generations, [Generation(2)]);
 }
@@ -230,7 +244,10 @@ async fn the_golden_database_of_every_schema_still_serves() {
     let command = CommandId::new(at(0), [1; 10]);
     assert_eq!(store.reply_to(command).await.unwrap().as_deref(), Some("taken"));
     assert_eq!(due(&store, 60).await, [process(1), process(2)]);
-    store.commit(Commit { facts: vec![fact(4)], ..whole(change(1, Some(2))) }).await.unwrap();
+    store
+        .commit(Commit { facts: vec![fact(4)], ..whole(change(process(1), Some(2))) })
+        .await
+        .unwrap();
     assert_eq!(verified(&store).await.unwrap().seq, 4);
 }
 
@@ -312,11 +329,11 @@ async fn one_that_cannot_be_written_takes_no_other_with_it() {
     let store = Fresh::new();
     let path = store.folder.path().join("highroad.db");
     tamper(&path, "INSERT INTO intents VALUES ('survey/shop/a', 'x', -5, 1, 0, 0, '')");
-    let spoilt = whole(Change { intents: vec![survey("shop/a")], ..change(1, None) });
+    let spoilt = whole(Change { intents: vec![survey("shop/a")], ..change(process(1), None) });
     let (first, second, third) = tokio::join!(
         store.commit(told(1)),
         store.commit(spoilt),
-        store.commit(Commit { facts: vec![fact(2)], ..whole(change(2, None)) }),
+        store.commit(Commit { facts: vec![fact(2)], ..whole(change(process(2), None)) }),
     );
     assert_eq!(first.unwrap().head, 1);
     let Err(CommitError::Store(error)) = second else { panic!("{second:?}") };
@@ -377,22 +394,6 @@ fn survey(place: &str) -> Intent {
 fn steer(place: &str) -> Intent {
     let place = place.parse().unwrap();
     Intent::Steer(model::intent::Weights { place, shares: Vec::new() })
-}
-
-fn change(number: u8, expected: Option<u64>) -> Change {
-    Change {
-        process: process(number),
-        kind: "test".to_owned(),
-        expected,
-        state: "{}".to_owned(),
-        status: Status::Active,
-        wake_at: None,
-        slot: None,
-        intents: Vec::new(),
-        settled: Vec::new(),
-        hold: Hold { server: "first".to_owned(), until: at(15) },
-        now: at(0),
-    }
 }
 
 fn whole(change: Change) -> Commit {

@@ -9,6 +9,7 @@ mod slots;
 
 pub use claims::*;
 pub use commits::*;
+pub use given::change;
 pub use intents::*;
 pub use journal::*;
 pub use slots::*;

@@ -12,13 +12,22 @@ CREATE TABLE facts (
     body TEXT NOT NULL
 ) STRICT;
 
--- Every index ends in `seq` by itself: one value's facts come out in the order of the journal.
-CREATE INDEX facts_subject ON facts (subject);
-CREATE INDEX facts_scope ON facts (scope);
-CREATE INDEX facts_kind ON facts (kind);
-CREATE INDEX facts_at ON facts (at);
--- Nearly everything is told by the conductor, and nobody asks for that alone.
-CREATE INDEX facts_actor ON facts (actor) WHERE actor <> 'system:conductor';
+-- Facts by the words in them: subject, scope, kind, actor. Indexes would have every commit change a
+-- page of each; here facts are entered many at a time, and those behind the last stride are looked
+-- through one by one.
+CREATE TABLE catalogue (
+    word TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (word, seq)
+) STRICT, WITHOUT ROWID;
+
+-- The stretches of the journal that were entered at once, each with the times it reaches over.
+CREATE TABLE strides (
+    last INTEGER PRIMARY KEY,
+    first INTEGER NOT NULL,
+    earliest INTEGER NOT NULL,
+    latest INTEGER NOT NULL
+) STRICT;
 
 -- Where the journal ends, said once more, so that an end that was cut off is missed.
 CREATE TABLE journal_head (

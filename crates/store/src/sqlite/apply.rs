@@ -91,6 +91,12 @@ struct Found {
     slot: Option<String>,
 }
 
+impl Found {
+    fn holds(&self, slot: &str) -> bool {
+        self.status != Status::Ended && self.slot.as_deref() == Some(slot)
+    }
+}
+
 impl Before {
     fn find(pen: &Pen<'_>, process: AnyId) -> Result<Self, Trouble> {
         let id = process.to_string();
@@ -119,6 +125,9 @@ impl Before {
         let Some(slot) = change.slot.as_ref().filter(|_| change.status != Status::Ended) else {
             return Ok(None);
         };
+        if self.row.as_ref().is_some_and(|row| row.holds(slot)) {
+            return Ok(None);
+        }
         let mut select = pen.connection.prepare_cached(
             "SELECT id FROM processes INDEXED BY processes_slot
              WHERE slot = ?1 AND slot IS NOT NULL AND status <> 2",

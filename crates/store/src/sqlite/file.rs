@@ -121,8 +121,8 @@ pub(super) fn open_to_read(path: &Path) -> Result<OpenFile, StoreError> {
     Ok(OpenFile { path, connection })
 }
 
-/// A commit touches a page of each index, and all of them go to the disk before it is
-/// acknowledged: half of SQLite's usual size makes that a fifth faster.
+/// A commit touches a page of each table, and all of them go to the disk before it is
+/// acknowledged: with half of SQLite's usual size that is less.
 const PAGE: u32 = 2_048;
 
 /// Every connection stays on one thread at a time.

@@ -1,4 +1,4 @@
-//! Finding facts: which index leads the way, and how the ways are brought together.
+//! Finding facts: by a word in the catalogue, and behind its end one by one.
 
 use model::fact::Actor;
 use model::journal::Entry;
@@ -7,20 +7,38 @@ use ports::store::Query;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
+use super::catalogue::{Catalogue, Stretch};
 use super::rows::{self, ENTRY};
 use super::trouble::Trouble;
 
 /// Facts by filter, in the order asked for.
 ///
-/// SQLite keeps no statistics here, so nothing is left to its guesses: one index is chosen, by how
-/// few facts its values tend to have. All facts of one value come out of it in the order of the
-/// journal and stop at the limit; where a filter stands for several values, their streams merge.
+/// SQLite keeps no statistics here, so nothing is left to its guesses: one filter leads the way, by
+/// how few facts its words tend to have. All facts of one word come out of the catalogue in the
+/// order of the journal and stop at the limit; where a filter stands for several words, their
+/// streams merge.
 pub(super) fn entries(connection: &Connection, query: &Query) -> Result<Vec<Entry>, Trouble> {
-    if query.limit == 0 {
-        return Ok(Vec::new());
-    }
+    let catalogue = Catalogue::load(connection)?;
+    let stretch = catalogue.entered(connection, query)?;
+    let entered = match words(connection, query)? {
+        Some(words) => words.into_iter().map(|word| Way::by(word, stretch, query)).collect(),
+        None => vec![Way::through(stretch, query)],
+    };
+    let behind = vec![Way::through(catalogue.behind(), query)];
+    let parts = if query.newest_first { [behind, entered] } else { [entered, behind] };
     let mut found = Vec::new();
-    for way in ways(connection, query)? {
+    for ways in parts {
+        if found.len() < query.limit {
+            found.append(&mut merged(connection, ways, query)?);
+        }
+    }
+    found.truncate(query.limit);
+    Ok(found)
+}
+
+fn merged(connection: &Connection, ways: Vec<Way>, query: &Query) -> Result<Vec<Entry>, Trouble> {
+    let mut found = Vec::new();
+    for way in ways {
         let mut select = connection.prepare_cached(&way.sql)?;
         for entry in select.query_map(params_from_iter(way.values), rows::entry)? {
             found.push(entry?);
@@ -30,8 +48,27 @@ pub(super) fn entries(connection: &Connection, query: &Query) -> Result<Vec<Entr
     if query.newest_first {
         found.reverse();
     }
-    found.truncate(query.limit);
     Ok(found)
+}
+
+/// Words of which every fact that is asked for has one, if there are such words.
+fn words(connection: &Connection, query: &Query) -> Result<Option<Vec<String>>, Trouble> {
+    if let Some(subject) = query.subject {
+        return Ok(Some(vec![subject.to_string()]));
+    }
+    if let Some(actor) = query.actor.as_ref().filter(|actor| **actor != Actor::conductor()) {
+        return Ok(Some(vec![actor.to_string()]));
+    }
+    if let Some(Scope::Place(place)) = &query.scope {
+        return Ok(Some(vec![place.to_string()]));
+    }
+    if let Some(kind) = &query.kind {
+        return words_under(connection, kind, '.').map(Some);
+    }
+    if let Some(Scope::Service(service)) = &query.scope {
+        return words_under(connection, service.as_str(), '/').map(Some);
+    }
+    Ok(None)
 }
 
 /// A select that finds facts in the order asked for.
@@ -40,77 +77,18 @@ struct Way {
     values: Vec<Value>,
 }
 
-fn ways(connection: &Connection, query: &Query) -> Result<Vec<Way>, Trouble> {
-    let of_one = |index, column, value: String| vec![Way::along(index, column, value, query)];
-    if let Some(subject) = query.subject {
-        return Ok(of_one("facts_subject", "subject", subject.to_string()));
-    }
-    if let Some(actor) = query.actor.as_ref().filter(|actor| **actor != Actor::conductor()) {
-        return Ok(of_one("facts_actor", "actor", actor.to_string()));
-    }
-    if let Some(Scope::Place(place)) = &query.scope {
-        return Ok(of_one("facts_scope", "scope", place.to_string()));
-    }
-    if let Some(kind) = &query.kind {
-        let kinds = values_under(connection, "facts_kind", "kind", kind, '.')?;
-        let along = |kind| Way::along("facts_kind", "kind", kind, query);
-        return Ok(kinds.into_iter().map(along).collect());
-    }
-    if let Some(Scope::Service(service)) = &query.scope {
-        let scopes = values_under(connection, "facts_scope", "scope", service.as_str(), '/')?;
-        let along = |scope| Way::along("facts_scope", "scope", scope, query);
-        return Ok(scopes.into_iter().map(along).collect());
-    }
-    Ok(vec![if query.since.is_some() || query.until.is_some() {
-        Way::by_time(query)
-    } else {
-        Way::by_number(query)
-    }])
-}
-
 impl Way {
-    /// Through all facts of one value.
-    fn along(index: &str, column: &str, value: String, query: &Query) -> Self {
-        let mut filter = Filter::default();
-        filter.and(column, "=", value);
-        if index == "facts_actor" {
-            filter.terms.push("actor <> 'system:conductor'".to_owned());
-        }
-        filter.all(query);
-        let Filter { values, .. } = filter;
-        let terms = filter.terms.join(" AND ");
-        let order = order(query);
-        let sql = format!("SELECT {ENTRY} FROM facts INDEXED BY {index} WHERE {terms} {order}");
-        Self { sql, values }
+    /// To all facts with one word.
+    fn by(word: String, stretch: Stretch, query: &Query) -> Self {
+        let mut filter = Filter::new(stretch, query);
+        filter.and("word", "=", word);
+        // The order of a CROSS JOIN is never changed.
+        filter.select("catalogue CROSS JOIN facts USING (seq)", query)
     }
 
-    /// Through the whole journal.
-    fn by_number(query: &Query) -> Self {
-        let mut filter = Filter::default();
-        filter.all(query);
-        let mut sql = format!("SELECT {ENTRY} FROM facts NOT INDEXED ");
-        if !filter.terms.is_empty() {
-            sql.push_str("WHERE ");
-            sql.push_str(&filter.terms.join(" AND "));
-        }
-        sql.push(' ');
-        sql.push_str(&order(query));
-        Self { sql, values: filter.values }
-    }
-
-    /// Through a stretch of time. Clocks differ, so numbers are put in order before facts are read.
-    fn by_time(query: &Query) -> Self {
-        let mut filter = Filter::default();
-        filter.all(query);
-        let terms = filter.terms.join(" AND ");
-        let order = order(query);
-        let direction = direction(query);
-        let sql = format!(
-            "SELECT {ENTRY} FROM facts WHERE seq IN
-             (SELECT seq FROM facts INDEXED BY facts_at WHERE {terms} {order})
-             ORDER BY seq {direction}"
-        );
-        Self { sql, values: filter.values }
+    /// Through everything.
+    fn through(stretch: Stretch, query: &Query) -> Self {
+        Filter::new(stretch, query).select("facts", query)
     }
 }
 
@@ -122,6 +100,14 @@ struct Filter {
 }
 
 impl Filter {
+    fn new(stretch: Stretch, query: &Query) -> Self {
+        let mut filter = Self::default();
+        filter.and("seq", ">", stretch.after);
+        filter.and("seq", "<=", stretch.last);
+        filter.all(query);
+        filter
+    }
+
     fn and(&mut self, column: &str, compares: &str, value: impl Into<Value>) {
         self.values.push(value.into());
         self.terms.push(format!("{column} {compares} ?{}", self.values.len()));
@@ -165,47 +151,40 @@ impl Filter {
             last - 1
         ));
     }
+
+    fn select(self, tables: &str, query: &Query) -> Way {
+        let terms = self.terms.join(" AND ");
+        let direction = if query.newest_first { "DESC" } else { "ASC" };
+        let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+        let sql = format!(
+            "SELECT {ENTRY} FROM {tables} WHERE {terms} ORDER BY seq {direction} LIMIT {limit}"
+        );
+        Way { sql, values: self.values }
+    }
 }
 
-/// Every value that there is of a text and what goes on behind the border, found by leaps through
-/// the index.
-fn values_under(
-    connection: &Connection,
-    index: &str,
-    column: &str,
-    text: &str,
-    border: char,
-) -> Result<Vec<String>, Trouble> {
+/// A text and every word that goes on behind the border, found by leaps through the catalogue.
+fn words_under(connection: &Connection, text: &str, border: char) -> Result<Vec<String>, Trouble> {
     let (from, to) = range(text, border);
-    let mut values = vec![text.to_owned()];
+    let mut words = vec![text.to_owned()];
     let leap = |compares, from: &str| {
         let sql = format!(
-            "SELECT {column} FROM facts INDEXED BY {index}
-             WHERE {column} {compares} ?1 AND {column} < ?2 ORDER BY {column} LIMIT 1"
+            "SELECT word FROM catalogue WHERE word {compares} ?1 AND word < ?2 ORDER BY word LIMIT 1"
         );
         let mut select = connection.prepare_cached(&sql)?;
         let mut rows = select.query([from, &to])?;
-        let value = rows.next()?.map(|row| row.get::<_, String>(0)).transpose()?;
-        Ok::<_, Trouble>(value)
+        let word = rows.next()?.map(|row| row.get::<_, String>(0)).transpose()?;
+        Ok::<_, Trouble>(word)
     };
     let mut next = leap(">=", &from)?;
-    while let Some(value) = next {
-        next = leap(">", &value)?;
-        values.push(value);
+    while let Some(word) = next {
+        next = leap(">", &word)?;
+        words.push(word);
     }
-    Ok(values)
+    Ok(words)
 }
 
 fn range(text: &str, border: char) -> (String, String) {
     let behind = char::from_u32(u32::from(border) + 1).expect("a border is plain ASCII");
     (format!("{text}{border}"), format!("{text}{behind}"))
-}
-
-fn order(query: &Query) -> String {
-    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
-    format!("ORDER BY seq {} LIMIT {limit}", direction(query))
-}
-
-fn direction(query: &Query) -> &'static str {
-    if query.newest_first { "DESC" } else { "ASC" }
 }

@@ -10,6 +10,8 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::agenda::{Note, SharedAgenda};
+use super::awake::Watch;
+use super::catalogue::Catalogue;
 use super::file::{Lock, OpenFile};
 use super::rows;
 use super::trouble::{Trouble, of_file};
@@ -21,12 +23,14 @@ pub(super) struct Writer {
     /// `None` only while the writer is being dropped.
     tasks: Option<mpsc::Sender<Box<dyn Task>>>,
     thread: Option<JoinHandle<()>>,
+    watch: Watch,
 }
 
 /// What a task writes with. Whatever fails later, nothing of it stays.
 pub(super) struct Pen<'a> {
     pub(super) connection: &'a Connection,
     pub(super) head: Head,
+    catalogue: Catalogue,
     pub(super) notes: Vec<Note>,
 }
 
@@ -45,13 +49,14 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let OpenFile { path, connection } = file;
         let head = rows::head(&connection).map_err(|trouble| trouble.at(&path))?;
+        let catalogue = Catalogue::load(&connection).map_err(|trouble| trouble.at(&path))?;
         let (sender, tasks) = mpsc::channel(WAITING);
-        let desk = Desk { path: path.clone(), connection, _lock: lock, head, agenda };
+        let desk = Desk { path: path.clone(), connection, _lock: lock, head, catalogue, agenda };
         let thread = thread::Builder::new().name("sqlite-writer".to_owned());
         let thread = thread
             .spawn(move || desk.serve(tasks))
             .map_err(|error| of_file(&path, "written: no thread can be started", error))?;
-        Ok(Self { path, tasks: Some(sender), thread: Some(thread) })
+        Ok(Self { path, tasks: Some(sender), thread: Some(thread), watch: Watch::default() })
     }
 
     /// Has something written, and returns once it is kept for good. The work may be done more
@@ -69,7 +74,7 @@ impl Writer {
         let tasks = self.tasks.as_ref().ok_or_else(|| gone(StoreErrorKind::Failed))?;
         tasks.send(task).await.map_err(|_| gone(StoreErrorKind::Failed))?;
         // It may have been written before the end.
-        answer.await.map_err(|_| gone(StoreErrorKind::Unreachable))?
+        self.watch.wait(answer).await.map_err(|_| gone(StoreErrorKind::Unreachable))?
     }
 }
 
@@ -113,6 +118,7 @@ struct Desk {
     path: Arc<Path>,
     connection: Connection,
     head: Head,
+    catalogue: Catalogue,
     agenda: Arc<SharedAgenda>,
     // The last to go: the connection is closed before another server may come.
     _lock: Lock,
@@ -163,17 +169,18 @@ impl Desk {
 
     /// All of a transaction that has begun: kept for good when this returns well, else undone.
     fn write(&mut self, tasks: &mut [Box<dyn Task>]) -> Result<(), Trouble> {
-        let mut pen = Pen { connection: &self.connection, head: self.head, notes: Vec::new() };
+        let Self { connection, head, catalogue, .. } = &*self;
+        let mut pen = Pen { connection, head: *head, catalogue: *catalogue, notes: Vec::new() };
         let written = tasks
             .iter_mut()
             .try_for_each(|task| task.work(&mut pen))
-            .and_then(|()| pen.finish(self.head));
-        let Pen { head, notes, .. } = pen;
+            .and_then(|()| pen.finish(*head));
+        let Pen { head, catalogue, notes, .. } = pen;
         if let Err(trouble) = written {
             self.roll_back()?;
             return Err(trouble);
         }
-        self.head = head;
+        (self.head, self.catalogue) = (head, catalogue);
         self.agenda.take_in(notes);
         Ok(())
     }
@@ -184,6 +191,7 @@ impl Desk {
             self.connection.execute_batch("ROLLBACK")?;
         }
         self.head = rows::head(&self.connection)?;
+        self.catalogue = Catalogue::load(&self.connection)?;
         Ok(())
     }
 }
@@ -221,11 +229,12 @@ fn gather(tasks: &mut mpsc::Receiver<Box<dyn Task>>, batch: &mut Vec<Box<dyn Tas
 }
 
 impl Pen<'_> {
-    fn finish(&self, before: Head) -> Result<(), Trouble> {
+    fn finish(&mut self, before: Head) -> Result<(), Trouble> {
         if self.head != before {
             self.connection
                 .prepare_cached("UPDATE journal_head SET seq = ?1, link = ?2")?
                 .execute((rows::signed(self.head.seq), self.head.link.0))?;
+            self.catalogue.follow(self.connection, self.head.seq)?;
         }
         self.connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(())

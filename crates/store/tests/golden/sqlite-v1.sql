@@ -53,11 +53,17 @@ INSERT INTO "processes" VALUES(1,'tst_01mcc5rm00e40r2081040g2081','rollout',2,0,
 INSERT INTO "processes" VALUES(2,'tst_01mcc5rm00e81840g2081040g2','test',1,0,1800000060000000,NULL,'{}');
 INSERT INTO "processes" VALUES(3,'tst_01mcc5rm00ec1r60r30c1g60r3','test',1,1,NULL,NULL,'{}');
 INSERT INTO "processes" VALUES(4,'tst_01mcc5rm00eg2881040g208104','test',1,2,NULL,'one','{}');
-CREATE INDEX facts_subject ON facts (subject);
-CREATE INDEX facts_scope ON facts (scope);
-CREATE INDEX facts_kind ON facts (kind);
-CREATE INDEX facts_at ON facts (at);
-CREATE INDEX facts_actor ON facts (actor) WHERE actor <> 'system:conductor';
+CREATE TABLE catalogue (
+    word TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (word, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE strides (
+    last INTEGER PRIMARY KEY,
+    first INTEGER NOT NULL,
+    earliest INTEGER NOT NULL,
+    latest INTEGER NOT NULL
+) STRICT;
 CREATE INDEX processes_active ON processes (number) WHERE status = 0;
 CREATE UNIQUE INDEX processes_slot ON processes (slot) WHERE slot IS NOT NULL AND status <> 2;
 CREATE INDEX intents_open ON intents (process) WHERE is_open = 1;

@@ -5,7 +5,7 @@ use model::fact::{Actor, Cause, Fact, WordRefused};
 use model::id::{AnyId, Prefix};
 use model::journal::{Break, Head, Sealed, Verifier};
 use model::name::Scope;
-use ports::store::{Change, Commit, Hold, Query, Status, Store};
+use ports::store::{Change, Commit, Query, Store};
 use store::postgres::PostgresStore;
 use store::postgres::local::Cluster;
 
@@ -31,22 +31,6 @@ pub(crate) fn at(second: i64) -> Timestamp {
 pub(crate) fn process(number: u16) -> AnyId {
     let [high, low] = number.to_be_bytes();
     AnyId::new(Prefix::literal("tst"), at(0), [0, 0, 0, 0, 0, 0, 0, 0, high, low])
-}
-
-pub(crate) fn change(process: AnyId, expected: Option<u64>) -> Change {
-    Change {
-        process,
-        kind: "test".to_owned(),
-        expected,
-        state: "{}".to_owned(),
-        status: Status::Active,
-        wake_at: None,
-        slot: None,
-        intents: Vec::new(),
-        settled: Vec::new(),
-        hold: Hold { server: "first".to_owned(), until: at(15) },
-        now: at(0),
-    }
 }
 
 /// A decision with one fact.

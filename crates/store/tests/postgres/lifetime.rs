@@ -9,10 +9,11 @@ use model::intent::{Generation, Intent};
 use model::journal::Break;
 use ports::clock::{Clock, SystemClock};
 use ports::store::{Audit, Commit, CommitError, Query, Settled, Store, StoreErrorKind};
+use ports::suite::store::change;
 use store::postgres::PostgresStore;
 use store::postgres::local::{Cluster, Settings};
 
-use super::given::{at, change, client, database, decision, fresh, process, verify};
+use super::given::{at, client, database, decision, fresh, process, verify};
 
 /// Set to write the golden files of a released schema.
 const WRITE: &str = "HIGHROAD_WRITE_GOLDEN";

@@ -1,10 +1,11 @@
 //! Databases that cannot be used, and what is said of them.
 
 use ports::store::{Claim, Commit, CommitError, Hold, Store, StoreErrorKind};
+use ports::suite::store::change;
 use store::postgres::local::{Cluster, Settings};
 use store::postgres::{Mode, PostgresStore};
 
-use super::given::{at, chain, change, client, database, decision, process, verify};
+use super::given::{at, chain, client, database, decision, process, verify};
 
 const CERTIFICATE: &str = include_str!("../golden/localhost.crt");
 const KEY: &str = include_str!("../golden/localhost.key");

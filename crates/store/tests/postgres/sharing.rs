@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ports::store::{Claim, CommitError, Hold, Store};
+use ports::suite::store::change;
 use store::postgres::PostgresStore;
 
-use super::given::{at, change, database, decision, process, verify};
+use super::given::{at, database, decision, process, verify};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_may_start_at_once() {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use model::fact::What;
 use model::vault::Bytes;
-use ports::fake::{MemoryStore, Seeded};
+use ports::fake::Seeded;
+use ports::memory::MemoryStore;
 use ports::store::{Query, Store};
 use ports::vault::{Value, Vault, Word};
 use store::sqlite::{Mode, SqliteStore};

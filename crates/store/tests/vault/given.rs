@@ -10,7 +10,7 @@ use model::vault::VaultPath;
 use ports::BoxFuture;
 use ports::clock::Clock;
 use ports::entropy::{Entropy, SystemEntropy};
-use ports::fake::MemoryStore;
+use ports::memory::MemoryStore;
 use ports::store::{Change, Commit, Hold, Status, Store};
 use ports::vault::{SecretPath, Value, Vault, VaultError, Wanted, Word};
 use store::postgres::PostgresStore;

@@ -11,7 +11,7 @@ use model::journal::{Entry, Head};
 use model::persisted::Persisted as _;
 use model::vault::{Register, SealedValue};
 use ports::BoxFuture;
-use ports::fake::MemoryStore;
+use ports::memory::MemoryStore;
 use ports::store::{
     Audit, Claim, Claimed, Commit, CommitError, Committed, Query, Standing, Store, StoreError,
     StoreErrorKind, Stored,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::fact::What;
-use ports::fake::MemoryStore;
+use ports::memory::MemoryStore;
 use ports::store::{Query, Store};
 use ports::vault::{KeyTrouble, Vault, VaultError};
 use store::vault::{EmbeddedVault, RootKey};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ports::fake::MemoryStore;
+use ports::memory::MemoryStore;
 use ports::store::Store;
 use ports::vault::Vault;
 use store::sqlite::{Mode, SqliteStore};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::persisted::Persisted as _;
 use model::vault::{Register, Vault as Row, VaultPath};
-use ports::fake::MemoryStore;
+use ports::memory::MemoryStore;
 use ports::vault::{Vault, VaultError};
 
 use super::given::{

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ports::clock::Clock as _;
-use ports::fake::MemoryStore;
+use ports::memory::MemoryStore;
 use ports::store::{Claim, Hold, Store as _};
 use ports::vault::{Vault, Wanted};
 

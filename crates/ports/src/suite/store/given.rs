@@ -54,7 +54,7 @@ pub(super) fn survey(of: &str) -> Intent {
 }
 
 /// A decision at the beginning of time that changes next to nothing.
-pub(super) fn change(process: AnyId, expected: Option<u64>) -> Change {
+pub fn change(process: AnyId, expected: Option<u64>) -> Change {
     Change {
         process,
         kind: "test".to_owned(),
