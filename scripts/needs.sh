@@ -1,18 +1,23 @@
 # What the scripts beside this file need, and how it comes onto a Debian or Ubuntu machine.
-# Sourced, with `needs` set to some of: git c postgresql node python. Rust is needed always.
+# Sourced, with `needs` set to some of: git c postgresql node python podman. Rust is needed always.
+# `wishes` may name more of them: what can be done without, if it cannot be installed.
 #
 # What is missing is installed by apt-get where that needs no password. Otherwise the command to
 # run is printed, and the exit code is 69 (a needed service is unavailable, as in sysexits.h).
 
+[[ -v wishes ]] || wishes=()
+
 assure_needs() {
     have_rust
     have_programs
+    have_wishes
 }
 
 list_needs() {
     local package
     printf 'needed: a Rust toolchain, %s\n' "${needs[*]}"
-    missing_packages
+    ((${#wishes[@]} == 0)) || printf 'of use: %s\n' "${wishes[*]}"
+    missing_packages "${needs[@]}" "${wishes[@]}"
     if ((${#missing[@]} == 0)); then
         printf 'missing here: nothing\n'
     else
@@ -28,7 +33,7 @@ have_rust() {
 }
 
 have_programs() {
-    missing_packages
+    missing_packages "${needs[@]}"
     ((${#missing[@]} == 0)) && return
     printf '%s: missing here: %s\n' "$0" "${missing[*]}"
     local root
@@ -38,23 +43,38 @@ have_programs() {
     fi
     # shellcheck disable=SC2086 # $root is one or two words, or none
     $root bash -c "$(install_command)"
-    missing_packages
+    missing_packages "${needs[@]}"
     ((${#missing[@]} == 0)) && return
     printf '%s: still missing after installing: %s\n' "$0" "${missing[*]}" >&2
     exit 69
 }
 
-# Sets `missing` to the Debian packages whose programs are not found.
+have_wishes() {
+    ((${#wishes[@]} > 0)) || return 0
+    missing_packages "${wishes[@]}"
+    ((${#missing[@]} > 0)) || return 0
+    local root
+    if command -v apt-get >/dev/null && root=$(become_root); then
+        # shellcheck disable=SC2086 # $root is one or two words, or none
+        $root bash -c "$(install_command)" || true
+    fi
+    missing_packages "${wishes[@]}"
+    ((${#missing[@]} == 0)) ||
+        printf '%s: done without, as it cannot be installed: %s\n' "$0" "${missing[*]}" >&2
+}
+
+# Sets `missing` to the Debian packages of these needs whose programs are not found.
 missing_packages() {
     missing=()
     local need
-    for need in "${needs[@]}"; do
+    for need in "$@"; do
         case $need in
             git) command -v git >/dev/null || missing+=(git) ;;
             c) can_link_c || missing+=(gcc libc6-dev) ;;
             postgresql) has_postgres || missing+=(postgresql) ;;
             node) command -v node >/dev/null || missing+=(nodejs) ;;
             python) command -v python3 >/dev/null || missing+=(python3) ;;
+            podman) has_podman || missing+=("${podman_packages[@]}") ;;
         esac
     done
 }
@@ -77,6 +97,18 @@ has_postgres() {
         [[ -x $folder/initdb && -x $folder/postgres ]] && return
     done
     return 1
+}
+
+# Podman with a network of its own, a runtime that bears with mixed control groups as crun does not,
+# and something to make an image of.
+podman_packages=(podman runc netavark aardvark-dns iptables busybox-static)
+
+# Debian keeps runc off the PATH of users.
+has_podman() {
+    command -v podman >/dev/null && command -v busybox >/dev/null &&
+        PATH=$PATH:/usr/sbin:/sbin command -v runc >/dev/null &&
+        PATH=$PATH:/usr/sbin:/sbin command -v iptables >/dev/null &&
+        [[ -x /usr/lib/podman/netavark ]]
 }
 
 # Prints the words that run a command as root, if that is possible without a password.

@@ -3,9 +3,11 @@
 
 use std::path::PathBuf;
 
+use jobs::process::Limits;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub(crate) struct Briefing {
     pub(crate) runner: String,
     /// Highroad's data on this machine: caches, artifacts, tools, actions.
@@ -20,4 +22,24 @@ pub(crate) struct Briefing {
     pub(crate) earlier: Option<PathBuf>,
     pub(crate) sandbox: bool,
     pub(crate) no_network: bool,
+    /// The job stays at its first failure until it is told to go on.
+    pub(crate) stays: bool,
+    /// The log is to outlive a loss of power.
+    pub(crate) durable: bool,
+    pub(crate) bounds: Bounds,
+}
+
+/// What a job may use, in bytes and thousandths of a processor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Bounds {
+    pub(crate) memory: Option<u64>,
+    pub(crate) millicpus: Option<u32>,
+    pub(crate) disk: Option<u64>,
+}
+
+impl Bounds {
+    /// What a control group can hold.
+    pub(crate) fn of_processes(self) -> Limits {
+        Limits { memory: self.memory, millicpus: self.millicpus, processes: None }
+    }
 }

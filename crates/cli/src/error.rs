@@ -52,6 +52,23 @@ impl Error {
         self.exit
     }
 
+    /// For a place that has one line: the message, why, and the mend.
+    pub(crate) fn in_one_line(&self) -> String {
+        let parts = [&self.message].into_iter().chain(&self.causes);
+        let mut line = parts.map(String::as_str).collect::<Vec<_>>().join(": ");
+        if let Some(hint) = &self.hint {
+            line.push_str("; ");
+            line.push_str(hint);
+        }
+        line
+    }
+
+    /// In one line, with its causes.
+    pub(crate) fn told(&self) -> String {
+        let parts = std::iter::once(&self.message).chain(&self.causes);
+        parts.map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+
     /// For people. `width` is `None` where lines must not be folded, as in a pipe.
     pub(crate) fn human(&self, paint: Paint, width: Option<usize>) -> String {
         let mut text = String::new();

@@ -3,27 +3,34 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jobs::action::Mirrors;
 use jobs::event::Event;
-use jobs::host::{CANCEL, Errand};
-use jobs::process::{Confinement, ProcessTree, Reach, Sandbox, Wrapper};
+use jobs::host::{CANCEL, Errand, GO_ON};
+use jobs::log::LogLimits;
+use jobs::process::disk::Quota;
+use jobs::process::{Confinement, Held, ProcessTree, Reach, Sandbox, Wrapper};
 use jobs::secrets::visible;
 use jobs::workbench::{Folders, Host, Limits, Runner, Source, Workbench};
-use jobs::worker::{CancelSignal, execute};
+use jobs::worker::{Breakpoint, CancelSignal, execute};
 use ports::clock::SystemClock;
+use serde::Deserialize as _;
 
 use crate::briefing::Briefing;
 use crate::exit::Exit;
 use crate::wire;
 
-/// `highroad internal-worker FOLDER`, with its errand on standard input.
+/// `highroad internal-worker`, with its errand on standard input.
 pub(crate) const WORKER: &str = "internal-worker";
 /// `highroad internal-exec …`
 pub(crate) const EXEC: &str = "internal-exec";
+
+/// A job can take more of the disk than it may for this long.
+const LOOK_AT_DISK_EVERY: Duration = Duration::from_millis(500);
 
 /// The variables of the machine that jobs see.
 const SHOWN: [&str; 6] = ["LANG", "LC_ALL", "TZ", "TERM", "USER", "LOGNAME"];
@@ -31,29 +38,14 @@ const SHOWN: [&str; 6] = ["LANG", "LC_ALL", "TZ", "TERM", "USER", "LOGNAME"];
 /// Does what these words ask of the program itself; `None` if they are a person's.
 pub(crate) fn answer(words: &[OsString]) -> Option<ExitCode> {
     match words.get(1)?.to_str()? {
-        WORKER => Some(work(Path::new(words.get(2)?))),
+        WORKER => Some(work()),
         EXEC => Some(jobs::process::exec_sandboxed(words[2..].iter().cloned())),
         _ => None,
     }
 }
 
-fn work(folder: &Path) -> ExitCode {
-    let mut input = BufReader::new(std::io::stdin());
-    let mut line = Vec::new();
-    let errand = input.read_until(b'\n', &mut line).map_err(|error| error.to_string());
-    let errand = errand
-        .and_then(|_| serde_json::from_slice::<Errand>(&line).map_err(|error| error.to_string()));
-    let worked = errand.and_then(|errand| {
-        let briefing = serde_json::from_value::<Briefing>(errand.briefing.clone());
-        let briefing = briefing.map_err(|error| error.to_string())?;
-        let bench = bench(folder, &errand, &briefing)?;
-        let cancel = CancelSignal::new();
-        let told = cancel.clone();
-        std::thread::spawn(move || listen(input, &told));
-        execute(&errand.order, &bench, &cancel, &mut |event| tell(&event));
-        Ok(())
-    });
-    match worked {
+fn work() -> ExitCode {
+    match worked() {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("highroad: the worker cannot work: {why}");
@@ -62,11 +54,38 @@ fn work(folder: &Path) -> ExitCode {
     }
 }
 
+fn worked() -> Result<(), String> {
+    // All that needs no errand is done before there is one.
+    let processes = ProcessTree::begin().map_err(|error| error.to_string())?;
+    let mut input = BufReader::new(std::io::stdin());
+    let mut line = Vec::new();
+    input.read_until(b'\n', &mut line).map_err(|error| error.to_string())?;
+    if line.is_empty() {
+        // There was no further job.
+        return Ok(());
+    }
+    let errand: Errand = serde_json::from_slice(&line).map_err(|error| error.to_string())?;
+    let briefing = Briefing::deserialize(&errand.briefing).map_err(|error| error.to_string())?;
+    let breakpoint = briefing.stays.then(Breakpoint::default);
+    let bench = bench(&errand, &briefing, processes, breakpoint.clone())?;
+    let cancel = CancelSignal::new();
+    let told = cancel.clone();
+    std::thread::spawn(move || listen(input, &told, breakpoint.as_ref()));
+    execute(&errand.order, &bench, &cancel, &mut |event| tell(&event));
+    Ok(())
+}
+
 /// Ends the job when its runner says so, or is no more.
-fn listen(input: impl std::io::BufRead, cancel: &CancelSignal) {
+fn listen(input: impl std::io::BufRead, cancel: &CancelSignal, breakpoint: Option<&Breakpoint>) {
     for line in input.lines() {
-        if line.is_ok_and(|line| line == CANCEL) {
-            cancel.cancel();
+        match line.as_deref() {
+            Ok(CANCEL) => cancel.cancel(),
+            Ok(GO_ON) => {
+                if let Some(breakpoint) = breakpoint {
+                    breakpoint.go_on();
+                }
+            }
+            _ => {}
         }
     }
     cancel.cancel();
@@ -79,11 +98,16 @@ fn tell(event: &Event) {
     let _ = std::io::stdout().lock().write_all(&line);
 }
 
-fn bench(folder: &Path, errand: &Errand, briefing: &Briefing) -> Result<Workbench, String> {
+fn bench(
+    errand: &Errand,
+    briefing: &Briefing,
+    processes: ProcessTree,
+    breakpoint: Option<Breakpoint>,
+) -> Result<Workbench, String> {
     let Briefing { runner, data, tree, actions, secrets, env, earlier, .. } = briefing;
-    let own = Folders::within(folder);
+    let own = Folders::within(&errand.folder);
     let folders = match earlier {
-        Some(earlier) => Folders::taken_up(folder, &Folders::within(earlier)),
+        Some(earlier) => Folders::taken_up(&errand.folder, &Folders::within(earlier)),
         None => own,
     };
     let variable = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
@@ -100,9 +124,19 @@ fn bench(folder: &Path, errand: &Errand, briefing: &Briefing) -> Result<Workbenc
         read: Reach::Everywhere,
         network: !briefing.no_network,
     });
-    let confinement = sandbox.map(|sandbox| {
+    let held = Held::by(briefing.bounds.of_processes(), &errand.order.job.to_string());
+    let is_confined = sandbox.is_some() || held.cgroup.is_some() || held.memory.is_some();
+    let confinement = is_confined.then(|| {
         let wrapper = Wrapper { program, args: vec![EXEC.into()] };
-        Arc::new(Confinement { wrapper, sandbox: Some(sandbox), cgroup: None, memory: None })
+        let Held { cgroup, memory } = held;
+        Arc::new(Confinement { wrapper, sandbox, cgroup, memory })
+    });
+    let log = LogLimits { durable: briefing.durable, ..LogLimits::default() };
+    let disk = briefing.bounds.disk.map(|most| Quota {
+        folders: vec![folders.workspace.clone(), folders.temp.clone(), folders.home.clone()],
+        most: Some(most),
+        keep_free: None,
+        every: LOOK_AT_DISK_EVERY,
     });
     Ok(Workbench {
         runner: Runner::here(runner.as_str(), data.join("tools")),
@@ -119,12 +153,13 @@ fn bench(folder: &Path, errand: &Errand, briefing: &Briefing) -> Result<Workbenc
             rules: actions.iter().map(|url| ("*".to_owned(), url.clone())).collect(),
             cache: data.join("actions"),
         },
-        depot: wire::depot(data)?,
+        depot: wire::depot(data),
         mutable_caches: false,
         clock: Arc::new(SystemClock),
-        processes: ProcessTree::begin().map_err(|error| error.to_string())?,
+        processes,
         confinement,
-        limits: Limits::default(),
+        breakpoint,
+        limits: Limits { disk, log, ..Limits::default() },
         debug: errand.order.contexts.get("debug").is_some(),
         folders,
     })

@@ -11,6 +11,7 @@ mod error;
 mod exit;
 mod help;
 mod internal;
+mod late_depot;
 mod local;
 mod manifest_file;
 mod repository;

@@ -8,13 +8,13 @@ use ports::clock::{Clock, SystemClock};
 use ports::depot::Depot;
 use ports::entropy::{Entropy, SystemEntropy};
 use ports::store::{Store, StoreError};
-use store::depot::{EmbeddedDepot, Options};
 use store::postgres::PostgresStore;
 use store::sqlite::{Mode, SqliteStore};
 use store::vault::{EmbeddedVault, RootKeys};
 
 use crate::database::Database;
 use crate::error::Error;
+use crate::late_depot::LateDepot;
 
 /// The database, to be read only: it is neither made nor changed, and a server may have it.
 pub(crate) async fn store_to_read(database: &Database) -> Result<Box<dyn Store>, Error> {
@@ -48,11 +48,8 @@ pub(crate) fn vault(store: Arc<dyn Store>, keys: RootKeys) -> EmbeddedVault {
 }
 
 /// Where artifacts and caches are on this machine.
-pub(crate) fn depot(data: &Path) -> Result<Arc<dyn Depot>, String> {
-    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    EmbeddedDepot::open(data.join("depot"), Options::default(), clock, entropy)
-        .map(|depot| Arc::new(depot) as _)
-        .map_err(|error| error.to_string())
+pub(crate) fn depot(data: &Path) -> Arc<dyn Depot> {
+    Arc::new(LateDepot::at(&data.join("depot")))
 }
 
 /// Who sits at the terminal.

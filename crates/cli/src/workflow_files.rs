@@ -1,13 +1,17 @@
-//! The workflow files of a repository, and what they refer to in it.
+//! The workflow files of a repository, and what they refer to in it and elsewhere.
+
+mod elsewhere;
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use workflow::syntax::{Files, Place};
+use workflow::syntax::{Files, Place, Repository};
 
-use crate::error::Error;
+use crate::error::{Error, plain};
 use crate::exit::Exit;
+
+pub(crate) use elsewhere::Elsewhere;
 
 const FOLDER: &str = ".github/workflows";
 /// One byte more than any file may have is enough to see that it has too many.
@@ -16,12 +20,17 @@ const MOST_BYTES: u64 = (2 << 20) + 1;
 #[derive(Debug)]
 pub(crate) struct WorkflowFiles {
     root: PathBuf,
+    elsewhere: Elsewhere,
 }
 
 impl WorkflowFiles {
     /// Of the repository at `root`.
     pub(crate) fn of(root: &Path) -> Self {
-        Self { root: root.to_path_buf() }
+        Self { root: root.to_path_buf(), elsewhere: Elsewhere::default() }
+    }
+
+    pub(crate) fn with(self, elsewhere: Elsewhere) -> Self {
+        Self { elsewhere, ..self }
     }
 
     /// Those that GitHub would look at, by their paths in the repository.
@@ -67,7 +76,8 @@ impl WorkflowFiles {
         for entry in fs::read_dir(self.root.join(folder))? {
             let path = folder.join(entry?.file_name());
             let is_yaml = path.extension().is_some_and(|it| it == "yml" || it == "yaml");
-            if is_yaml && self.root.join(&path).is_file() {
+            // A link that leads nowhere is a mistake to be told; a folder is none.
+            if is_yaml && !self.root.join(&path).is_dir() {
                 paths.push(path.to_string_lossy().into_owned());
             }
         }
@@ -76,31 +86,43 @@ impl WorkflowFiles {
     }
 
     fn load(&self, path: &str) -> io::Result<Vec<u8>> {
-        let full = self.root.join(path);
-        if !fs::metadata(&full)?.is_file() {
-            return Err(io::Error::other("it is not a file"));
-        }
-        let mut bytes = Vec::new();
-        File::open(full)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        load(&self.root.join(path))
     }
+}
+
+fn load(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 impl Files for WorkflowFiles {
     fn read(&self, place: &Place) -> Result<Vec<u8>, String> {
-        if let Some(repository) = &place.repository {
-            return Err(format!(
-                "{} is another repository, and workflows of others cannot be called here yet",
-                repository.name
-            ));
-        }
+        let root = match &place.repository {
+            None => self.root.clone(),
+            Some(repository) => self.elsewhere.fetched(repository)?.folder,
+        };
         // A path that climbs out of the repository names no file in it.
-        if Path::new(&place.path).components().any(|part| part == std::path::Component::ParentDir) {
+        if Path::new(&place.path).components().any(|part| part == Component::ParentDir) {
             return Err("it is outside of the repository".to_owned());
         }
-        self.load(&place.path).map_err(|error| match error.kind() {
+        load(&root.join(&place.path)).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => "there is no such file".to_owned(),
-            _ => error.to_string(),
+            _ => plain(&error),
         })
+    }
+
+    fn passes_over(&self, _: &Repository) -> Option<String> {
+        match self.elsewhere {
+            Elsewhere::PassedOver => Some("it is in another repository".to_owned()),
+            Elsewhere::Mirrored(_) => None,
+        }
+    }
+
+    fn commit(&self, repository: &Repository) -> Option<String> {
+        Some(self.elsewhere.fetched(repository).ok()?.commit)
     }
 }

@@ -14,7 +14,8 @@ use model::name::{Place, Scope};
 use model::persisted::{LoadError, Persisted};
 use ports::clock::{Clock, SystemClock};
 use ports::entropy::Entropy;
-use ports::fake::{FakeNode, MemoryStore, Seeded};
+use ports::fake::{FakeNode, Seeded};
+use ports::memory::MemoryStore;
 use ports::store::{Change, Commit, Hold, Query, Status, Store};
 use ports::traffic::Traffic;
 

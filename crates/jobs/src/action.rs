@@ -5,7 +5,6 @@ mod reference;
 mod source;
 mod steps;
 
-pub(crate) use definition::{Action, Input, JavaScript, Runs};
+pub(crate) use definition::{Action, DockerAction, Input, JavaScript, Runs};
 pub(crate) use reference::{Reference, Repository};
-pub use source::Mirrors;
-pub(crate) use source::SourceError;
+pub use source::{Fetched, Mirrors, SourceError};

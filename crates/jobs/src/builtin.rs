@@ -117,6 +117,7 @@ impl Job<'_> {
             self.add_post(Post::new(stage, condition, step));
         }
         let done = builtin.run(&mut Call::new(self, repository, &given, step));
+        self.hand_over_folders();
         self.builtin_went(done, step)
     }
 

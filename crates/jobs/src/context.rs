@@ -30,6 +30,9 @@ pub(crate) struct Fixed {
     pub(crate) strategy: Value,
     pub(crate) secrets: Value,
     pub(crate) runner: Value,
+    /// What the `job` context tells of containers.
+    pub(crate) container: Value,
+    pub(crate) services: Value,
     /// Where `hashFiles` looks.
     pub(crate) workspace: PathBuf,
     pub(crate) home: PathBuf,
@@ -89,11 +92,10 @@ impl View<'_> {
     }
 
     fn job_object(&self) -> Value {
-        let nothing = || Value::from(Object::default());
         let entries = [
             ("status", self.job_status.word().into()),
-            ("container", nothing()),
-            ("services", nothing()),
+            ("container", self.fixed.container.clone()),
+            ("services", self.fixed.services.clone()),
         ];
         entries.into_iter().collect::<Object>().into()
     }

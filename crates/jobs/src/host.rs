@@ -1,8 +1,10 @@
 //! Executes jobs on this machine: each in a worker process of its own, as many at a time as there
 //! are slots.
 //!
-//! A job has a folder. It is made before the worker is started, and the report is in it before
+//! A job has a folder. It is made before the worker is told of it, and the report is in it before
 //! anybody is told: so a job is begun at most once, whatever ends in between.
+//!
+//! While a job is executed, a worker process that knows of no job yet is kept ready for the next.
 
 mod worker_process;
 
@@ -18,12 +20,12 @@ use ports::BoxFuture;
 use ports::clock::Clock;
 use ports::jobs::Jobs;
 use ports::workloads::Unreachable;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::event::Event;
-use worker_process::WorkerProcess;
+use worker_process::{Spare, WorkerProcess};
 
-pub use worker_process::{CANCEL, Errand};
+pub use worker_process::{CANCEL, Errand, GO_ON};
 
 /// Who executes jobs on this machine.
 #[derive(Debug, Clone)]
@@ -50,7 +52,9 @@ pub struct Settings {
     pub clock: Arc<dyn Clock>,
 }
 
-pub type Brief = Box<dyn Fn(&Order) -> Result<serde_json::Value, String> + Send + Sync>;
+/// `Err` says why the job cannot be executed at all.
+pub type Brief =
+    Box<dyn Fn(&Order) -> BoxFuture<'static, Result<serde_json::Value, String>> + Send + Sync>;
 pub type Listener = Box<dyn Fn(JobId, &Event) + Send + Sync>;
 
 /// Which jobs it takes.
@@ -65,19 +69,36 @@ struct Shared {
     settings: Settings,
     slots: Arc<Semaphore>,
     jobs: Mutex<HashMap<JobId, Entry>>,
+    /// The worker for the next job.
+    spare: Mutex<Option<Spare>>,
 }
 
 /// A job that is known here.
 #[derive(Debug, Clone)]
 struct Entry {
     halted: watch::Sender<bool>,
+    /// Given when a job that waits at a failure is to go on.
+    go_on: Arc<Notify>,
     report: watch::Receiver<Option<JobReport>>,
 }
 
 impl Host {
     pub fn new(settings: Settings) -> Self {
         let slots = Arc::new(Semaphore::new(settings.slots.max(1)));
-        Self { shared: Arc::new(Shared { settings, slots, jobs: Mutex::default() }) }
+        let (jobs, spare) = (Mutex::default(), Mutex::default());
+        Self { shared: Arc::new(Shared { settings, slots, jobs, spare }) }
+    }
+
+    /// Has a worker ready before the first job is there. It takes a runtime of tokio.
+    pub fn warm_up(&self) {
+        self.shared.make_ready();
+    }
+
+    /// Has a job go on that waits where a step of it has failed ([`Event::Stuck`]).
+    pub fn go_on(&self, job: JobId) {
+        if let Some(entry) = self.shared.jobs().get(&job) {
+            entry.go_on.notify_one();
+        }
     }
 
     /// Where a job's log, workspace and report are.
@@ -91,16 +112,18 @@ impl Host {
         let entry = jobs.entry(order.job).or_insert_with(|| {
             let (halted, halt) = watch::channel(false);
             let (tell, report) = watch::channel(None);
+            let go_on = Arc::new(Notify::new());
             let (shared, order) = (self.shared.clone(), order.clone());
+            let words = Words { halt, go_on: go_on.clone() };
             // The job goes on whoever waits for it.
             tokio::spawn(async move {
-                let report = shared.execute(&order, halt).await;
+                let report = shared.execute(&order, words).await;
                 shared.keep(order.job, &report);
                 tell.send_replace(Some(report));
                 // From now on the folder knows.
                 shared.jobs().remove(&order.job);
             });
-            Entry { halted, report }
+            Entry { halted, go_on, report }
         });
         entry.clone()
     }
@@ -137,7 +160,7 @@ impl Entry {
 }
 
 impl Shared {
-    async fn execute(&self, order: &Order, mut halt: watch::Receiver<bool>) -> JobReport {
+    async fn execute(&self, order: &Order, mut words: Words) -> JobReport {
         if let Some(report) = self.earlier(order.job) {
             return report;
         }
@@ -147,12 +170,16 @@ impl Shared {
         }
         let slot = tokio::select! {
             slot = self.slots.clone().acquire_owned() => slot,
-            () = halted(&mut halt) => {
+            () = words.halted() => {
                 return self.unexecuted(Ending::Cancelled);
             }
         };
-        let report = match WorkerProcess::start(&self.settings, order).await {
-            Ok(worker) => worker.attend(order.job, &self.settings, halt).await,
+        let spare = self.spare().take();
+        let report = match WorkerProcess::start(&self.settings, order, spare).await {
+            Ok(worker) => {
+                self.make_ready();
+                worker.attend(order.job, &self.settings, words).await
+            }
             Err(why) => Err(Ending::Invalid(why)),
         };
         drop(slot);
@@ -161,6 +188,15 @@ impl Shared {
             (self.settings.listener)(order.job, &Event::Ended(report.clone()));
             report
         })
+    }
+
+    /// Starts the worker for the next job. One that cannot be started is no trouble before there is
+    /// a job for it.
+    fn make_ready(&self) {
+        let mut spare = self.spare();
+        if spare.is_none() {
+            *spare = Spare::start(&self.settings).ok();
+        }
     }
 
     /// What became of a job that is not under way, if it was ever begun or given up.
@@ -201,17 +237,30 @@ impl Shared {
         self.settings.folder.join(job.to_string())
     }
 
+    fn spare(&self) -> MutexGuard<'_, Option<Spare>> {
+        self.spare.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     fn jobs(&self) -> MutexGuard<'_, HashMap<JobId, Entry>> {
         self.jobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-/// Returns once the job is to end before its time.
-async fn halted(halt: &mut watch::Receiver<bool>) {
-    let told = halt.wait_for(|halted| *halted).await.is_ok();
-    if !told {
-        // Nobody is left who could say so.
-        std::future::pending::<()>().await;
+/// What may be said to a job while it is under way.
+#[derive(Debug)]
+struct Words {
+    halt: watch::Receiver<bool>,
+    go_on: Arc<Notify>,
+}
+
+impl Words {
+    /// Returns once the job is to end before its time.
+    async fn halted(&mut self) {
+        let told = self.halt.wait_for(|halted| *halted).await.is_ok();
+        if !told {
+            // Nobody is left who could say so.
+            std::future::pending::<()>().await;
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod action;
 mod builtin;
 pub mod command;
+mod container;
 mod context;
 pub mod event;
 mod glob;

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use follow::LOOK_EVERY;
 pub use index::StepLines;
 pub use item::{Gap, Item, Line};
 pub use reader::{LogReader, Visit};
@@ -48,11 +49,13 @@ pub struct LogLimits {
     pub stored: u64,
     /// What it may hold before compression.
     pub raw: u64,
+    /// Whether it has to outlive a loss of power once it is finished, which takes a disk its time.
+    pub durable: bool,
 }
 
 impl Default for LogLimits {
     fn default() -> Self {
-        Self { stored: 1 << 30, raw: 10_000_000_000 }
+        Self { stored: 1 << 30, raw: 10_000_000_000, durable: true }
     }
 }
 

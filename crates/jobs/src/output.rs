@@ -18,6 +18,7 @@ use crate::mask::Masks;
 use crate::process::{Exit, Grace, Leftover, Stop, Why};
 
 pub use attend::attend;
+pub(crate) use attend::attend_to;
 
 /// Who is told what a step says.
 pub trait Listener {

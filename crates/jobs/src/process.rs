@@ -1,6 +1,7 @@
 //! The processes of a job: started, limited, confined, and ended to the last one.
 
 mod alarm;
+mod attended;
 mod cgroup;
 mod child;
 pub mod disk;
@@ -19,10 +20,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(crate) use alarm::{Alarm, timespec};
+pub(crate) use attended::{Attended, Left};
 pub use cgroup::Cgroup;
 pub use child::{Child, Exit};
-pub(crate) use kill::{Member, signal_all};
-pub use limits::{Limits, Unenforced};
+pub(crate) use family::started;
+pub(crate) use kill::Member;
+pub use limits::{Held, Limits, Unenforced, unenforced};
 pub use machine::{Machine, machine};
 pub use sandbox::{Reach, Sandbox};
 pub(crate) use stop::Order;
@@ -52,6 +55,14 @@ pub struct Confinement {
     /// What each process may have for itself, where no cgroup can limit them together: its heap
     /// and what else it alone writes, for address space that is merely reserved costs nobody.
     pub memory: Option<u64>,
+}
+
+impl Confinement {
+    /// What all processes of the job may use together.
+    pub(crate) fn limits(&self) -> Limits {
+        let limits = self.cgroup.as_ref().map(|cgroup| cgroup.limits()).unwrap_or_default();
+        Limits { memory: limits.memory.or(self.memory), ..limits }
+    }
 }
 
 /// This program, told to confine itself and then to become another: `highroad internal-exec`.

@@ -50,6 +50,16 @@ impl Shell {
             let program = program.ok_or(ShellError::NoDefault)?;
             return Ok(Self { program, arguments: words(&["-e", "{0}"]), kind: Kind::Posix });
         };
+        Self::read(wanted, |name| path.find(name))
+    }
+
+    /// The same in a container: its engine finds the program there.
+    pub(crate) fn in_container(wanted: Option<&str>) -> Result<Self, ShellError> {
+        let wanted = wanted.map(str::trim).filter(|wanted| !wanted.is_empty());
+        Self::read(wanted.unwrap_or("sh"), |name| Some(PathBuf::from(name)))
+    }
+
+    fn read(wanted: &str, find: impl Fn(&str) -> Option<PathBuf>) -> Result<Self, ShellError> {
         let (command, format) = wanted.split_once(' ').unwrap_or((wanted, ""));
         let format = format.trim_start();
         let missing = || ShellError::Missing(command.to_owned());
@@ -58,7 +68,7 @@ impl Shell {
                 return Err(ShellError::Unknown(wanted.to_owned()));
             }
             let arguments = split(format).ok_or_else(|| ShellError::Quotes(wanted.to_owned()))?;
-            let program = path.find(command).ok_or_else(missing)?;
+            let program = find(command).ok_or_else(missing)?;
             return Ok(Self { program, arguments, kind: Kind::of(command) });
         }
         let arguments: &[&str] = match command {
@@ -71,8 +81,8 @@ impl Shell {
         };
         let program = match command {
             // Many machines know Python by its major version only.
-            "python" => path.find("python").or_else(|| path.find("python3")),
-            _ => path.find(command),
+            "python" => find("python").or_else(|| find("python3")),
+            _ => find(command),
         };
         let program = program.ok_or_else(missing)?;
         Ok(Self { program, arguments: words(arguments), kind: Kind::of(command) })
@@ -214,6 +224,14 @@ mod tests {
         assert_eq!(refused("nowhere {0}"), ShellError::Missing("nowhere".into()));
         assert_eq!(refused("cmd"), ShellError::Windows("cmd".into()));
         assert_eq!(refused("env \"{0}"), ShellError::Quotes("env \"{0}".into()));
+    }
+
+    #[test]
+    fn in_a_container_the_default_is_sh() {
+        let shell = |wanted| Shell::in_container(wanted).map(|shell| shell.shown());
+        assert_eq!(shell(None).as_deref(), Ok("sh -e {0}"));
+        assert_eq!(shell(Some("tclsh9 {0}")).as_deref(), Ok("tclsh9 {0}"));
+        assert_eq!(shell(Some("cmd")), Err(ShellError::Windows("cmd".into())));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::log::LogLimits;
 use crate::output::Linger;
 use crate::process::disk::Quota;
 use crate::process::{Confinement, Grace, ProcessTree};
+use crate::worker::Breakpoint;
 
 /// The machine and the means to execute one job.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ pub struct Workbench {
     pub clock: Arc<dyn Clock>,
     pub processes: ProcessTree,
     pub confinement: Option<Arc<Confinement>>,
+    /// Where the job waits when a step of it has failed, if it is to.
+    pub breakpoint: Option<Breakpoint>,
     pub limits: Limits,
     /// Whether the log holds what is said for debugging.
     pub debug: bool,

@@ -6,9 +6,12 @@
 mod ask;
 mod attend;
 mod background;
+mod breakpoint;
 mod cancel;
 mod composite;
+mod container;
 pub(crate) mod details;
+mod docker;
 mod engine;
 mod files;
 mod finish;
@@ -17,6 +20,7 @@ mod javascript;
 mod job;
 mod kept;
 mod name;
+mod own;
 mod post;
 mod prepare;
 mod said;
@@ -31,6 +35,7 @@ mod variables;
 use model::pipeline::{Ending, JobReport, Order};
 
 pub(crate) use attend::Task;
+pub use breakpoint::Breakpoint;
 pub use cancel::CancelSignal;
 pub(crate) use files::read_small;
 pub(crate) use job::Job;

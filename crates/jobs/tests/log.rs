@@ -308,7 +308,8 @@ fn long_lines_are_cut_and_told_to_be() {
 #[test]
 fn a_full_log_keeps_the_ends_of_its_steps_and_tells_what_is_missing() {
     let folder = TempDir::new().unwrap();
-    let log = Log::create(folder.path(), LogLimits { stored: 1 << 30, raw: 1 << 20 }).unwrap();
+    let limits = LogLimits { raw: 1 << 20, ..LogLimits::default() };
+    let log = Log::create(folder.path(), limits).unwrap();
     let line = |number: u64| format!("{number:0>99}");
     for number in 0..50_000 {
         log.line(1, at(0), &line(number));

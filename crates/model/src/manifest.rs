@@ -27,7 +27,7 @@ pub use notify::{Address, Event, Notice};
 pub use policy::{Policy, Risk, Rule};
 pub use run::{Health, Image, Port, Probe, Resources, Run, Signal, Site, Stop, Workload};
 pub use service::{Links, Service, Several, Shared, Single};
-pub use setting::{SecretName, Setting, VariableName};
+pub use setting::{Setting, VariableName};
 pub use strategy::{Amount, BlueGreen, Canary, CanaryStep, Rolling, Stage, Staged, Strategy};
 pub use words::{Clock, Cpu, Host, HttpPath, Memory, Party, Period, RepositoryPath, Url, Zone};
 

@@ -16,6 +16,6 @@ pub use run::{
     Stage, Values,
 };
 pub use sheet::{
-    Call, Concurrency, Defaults, Env, Environment, Input, InputKind, Interface, JobSheet, Matrix,
-    PassedSecrets, RunsOn, Sheet, StepSheet, StepWork, Steps, Strategy, Template, Tree, Work,
+    CacheMode, Call, Concurrency, Defaults, Env, Environment, Input, InputKind, Interface, JobSheet,
+    Matrix, PassedSecrets, RunsOn, Sheet, StepSheet, StepWork, Steps, Strategy, Template, Tree, Work,
 };

@@ -14,7 +14,8 @@ use model::journal::{Entry, Head};
 use model::name::Place;
 use ports::BoxFuture;
 use ports::clock::Clock;
-use ports::fake::{FakeNode, MemoryStore, Seeded};
+use ports::fake::{FakeNode, Seeded};
+use ports::memory::MemoryStore;
 use ports::store::{
     Audit, Claim, Claimed, Commit, CommitError, Committed, Query, Standing, Store, StoreError,
     StoreErrorKind, Stored,

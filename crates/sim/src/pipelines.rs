@@ -12,7 +12,8 @@ use model::fact::Actor;
 use model::id::RunId;
 use model::persisted::Persisted;
 use model::pipeline::{Conclusion, Job, Progress, Request, Run, Stage};
-use ports::fake::{MemoryStore, Seeded};
+use ports::fake::Seeded;
+use ports::memory::MemoryStore;
 use ports::store::Status;
 
 use crate::clock::SimClock;

@@ -11,7 +11,8 @@ use model::name::Place;
 use model::persisted::Persisted;
 use model::rollout::{Phase, Plan, PlanDraft, Release, Rollout, Step, Verdict};
 use ports::clock::Clock;
-use ports::fake::{MemoryStore, Nature, Seeded};
+use ports::fake::{Nature, Seeded};
+use ports::memory::MemoryStore;
 use ports::store::{Query, Status, Store};
 
 use crate::clock::SimClock;

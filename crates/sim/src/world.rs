@@ -12,7 +12,8 @@ use engine::rollout::Rollouts;
 use jiff::{SignedDuration, Timestamp};
 use ports::BoxFuture;
 use ports::clock::Clock;
-use ports::fake::{FakeJobs, FakeNode, MemoryStore, Seeded};
+use ports::fake::{FakeJobs, FakeNode, Seeded};
+use ports::memory::MemoryStore;
 use ports::store::Store;
 
 use crate::clock::SimClock;

@@ -6,7 +6,9 @@ mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::pipeline::{Concurrency, Defaults, Input, InputKind, Interface, Sheet, Template, Tree};
+use model::pipeline::{
+    CacheMode, Concurrency, Defaults, Input, InputKind, Interface, Sheet, Template, Tree,
+};
 use model::source::{Source, Span};
 
 use crate::syntax::model::{self as written, Access, Kind, Permissions, Queue, Workflow};
@@ -16,17 +18,19 @@ use crate::syntax::{At, Entry, Given, Node, Reading, Text, Value};
 /// where calls were not followed.
 pub fn sheet(reading: &Reading) -> Option<Sheet> {
     let workflow = reading.workflow.as_ref().filter(|_| !reading.has_errors())?;
-    of_workflow(workflow)
+    of_workflow(workflow, None)
 }
 
-fn of_workflow(workflow: &Workflow) -> Option<Sheet> {
+/// `left` is what the callers let it do with caches.
+fn of_workflow(workflow: &Workflow, left: Option<CacheMode>) -> Option<Sheet> {
     let mut places = BTreeMap::new();
     for (place, job) in workflow.jobs.iter().enumerate() {
         places.insert(job.id.value.to_ascii_lowercase(), place);
     }
-    let jobs = workflow.jobs.iter().map(|job| job::of_job(job, workflow, &places));
+    let jobs = workflow.jobs.iter().map(|job| job::of_job(job, workflow, &places, left));
     Some(Sheet {
         path: workflow.source.name().to_owned(),
+        commit: workflow.home.as_ref().map(|home| home.reference.clone()),
         name: workflow.name.as_ref().map(raw),
         run_name: workflow.run_name.as_ref().map(raw),
         interface: interface(workflow),

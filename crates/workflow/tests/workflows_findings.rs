@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use model::source::Paint;
-use workflow::syntax::{self, Files, Limits, Options, Place, ProblemKind, Reading, TokenPolicy};
+use workflow::syntax::{
+    self, Files, Limits, Options, Place, ProblemKind, Reading, Repository, TokenPolicy,
+};
 
 /// Files by what they are called in `uses`.
 #[derive(Default)]
@@ -357,4 +359,39 @@ jobs:
         .map(|(source, finding)| source.slice(finding.span).to_owned())
         .collect();
     assert_eq!(found, ["a", "b", "env", "c", "e", "${{ ''x'' == g }}"]);
+}
+
+/// Where repositories that are not at hand are not looked at.
+struct AtHand;
+
+impl Files for AtHand {
+    fn read(&self, _: &Place) -> Result<Vec<u8>, String> {
+        Err("there is no such file".to_owned())
+    }
+
+    fn passes_over(&self, repository: &Repository) -> Option<String> {
+        Some(format!("{} is another repository", repository.name))
+    }
+}
+
+#[test]
+fn what_is_passed_over_is_no_mistake() {
+    let text = "on: push
+jobs:
+  out:
+    uses: acme/tools/.github/workflows/x.yml@v1
+  gone:
+    uses: $/.github/workflows/gone.yml
+  versioned:
+    uses: $/.github/workflows/gone.yml@v1
+  steps:
+    runs-on: x
+    steps: [{ uses: $/act }, { uses: $/act@v1 }]
+";
+    let reading = syntax::read("ci.yml", text.as_bytes(), Some(&AtHand), &Options::default());
+    insta::assert_snapshot!(rendered(&reading));
+    let alone = "on: push\njobs: { out: { uses: acme/tools/.github/workflows/x.yml@v1 } }\n";
+    let reading = syntax::read("ci.yml", alone.as_bytes(), Some(&AtHand), &Options::default());
+    assert!(!reading.has_errors());
+    assert_eq!(codes(&reading), ["call-elsewhere"]);
 }

@@ -1,9 +1,9 @@
 //! From a workflow file to the sheet by which it is executed.
 
-use model::pipeline::{PassedSecrets, Sheet, StepWork, Work};
+use model::pipeline::{CacheMode, PassedSecrets, Sheet, StepWork, Work};
 use serde_json::json;
 use workflow::sheet::sheet;
-use workflow::syntax::{self, Files, Options, Place, Reading};
+use workflow::syntax::{self, Files, Options, Place, Reading, Repository};
 
 /// One file that is called.
 struct Called;
@@ -69,8 +69,10 @@ jobs:
       matrix:
         os: [linux, macos]
         include: [{ os: linux, extra: .inf }]
-    environment: { name: staging, url: 'https://${{ github.ref }}' }
+    environment: { name: staging, url: 'https://${{ github.ref }}', deployment: false }
+    cache-mode: read
     timeout-minutes: ${{ fromJSON('10') }}
+    cancel-timeout-minutes: 2
     continue-on-error: ${{ matrix.os == 'macos' }}
     container: { image: node, ports: [80], credentials: { username: u, password: p } }
     services: { db: 'postgres:16' }
@@ -142,6 +144,78 @@ jobs:
     let step = &work.steps[0];
     assert_eq!((step.line, step.id.as_deref()), (16, Some("publish")));
     assert!(matches!(&step.work, StepWork::Run { script, .. } if script == "./publish"));
+}
+
+/// A repository elsewhere, with a workflow that calls another one in it.
+struct Elsewhere;
+
+impl Files for Elsewhere {
+    fn read(&self, place: &Place) -> Result<Vec<u8>, String> {
+        let (repository, file) = (place.repository.as_ref(), place.path.rsplit('/').next());
+        let text = match (repository.map(|it| it.reference.as_str()), file) {
+            (Some("v1"), Some("outer.yml")) => {
+                "on: workflow_call\ncache-mode: write\njobs:\n  a:\n    uses: \
+                 $/.github/workflows/inner.yml\n  b:\n    uses: ./.github/workflows/inner.yml\n    \
+                 cache-mode: write-only\n"
+            }
+            (Some("v1"), Some("inner.yml")) => {
+                "on: workflow_call\njobs:\n  a:\n    runs-on: x\n    steps:\n      - uses: \
+                 $/act\n      - parallel: [{ uses: $/ }]\n      - uses: ./act\n"
+            }
+            (None, Some("own.yml")) => {
+                "on: workflow_call\njobs: { a: { runs-on: x, steps: [{ uses: $/act }] } }\n"
+            }
+            _ => return Err("there is no such file".to_owned()),
+        };
+        Ok(text.as_bytes().to_vec())
+    }
+
+    fn commit(&self, repository: &Repository) -> Option<String> {
+        Some(format!("commit-of-{}", repository.reference))
+    }
+}
+
+#[test]
+fn what_is_elsewhere_stays_there_and_is_pinned() {
+    let text = "on: push
+jobs:
+  out:
+    cache-mode: read
+    uses: acme/tools/.github/workflows/outer.yml@v1
+  own:
+    uses: $/.github/workflows/own.yml
+";
+    let path = ".github/workflows/ci.yml";
+    let reading = syntax::read(path, text.as_bytes(), Some(&Elsewhere), &Options::default());
+    let sheet = sheet(&reading).unwrap();
+    let called = |sheet: &Sheet, job: usize| match &sheet.jobs[job].work {
+        Work::Call(call) => call.sheet.clone(),
+        Work::Steps(_) => panic!("it is a call"),
+    };
+    let steps = |sheet: &Sheet| match &sheet.jobs[0].work {
+        Work::Steps(steps) => steps.clone(),
+        Work::Call(_) => panic!("it has steps"),
+    };
+    let outer = called(&sheet, 0);
+    assert_eq!(outer.path, "acme/tools/.github/workflows/outer.yml@v1");
+    assert_eq!(outer.commit.as_deref(), Some("commit-of-v1"));
+    let inner = steps(&called(&outer, 0));
+    let action = |work: &StepWork| match work {
+        StepWork::Uses { action, .. } => action.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(action(&inner.steps[0].work), "acme/tools/act@commit-of-v1");
+    let StepWork::Parallel(within) = &inner.steps[1].work else { panic!("a parallel block") };
+    assert_eq!(action(&within[0].work), "acme/tools@commit-of-v1");
+    assert_eq!(action(&inner.steps[2].work), "./act", "the workspace is the caller's");
+    // A caller that may only read lets nobody write.
+    assert_eq!(inner.cache_mode, Some(CacheMode::Read));
+    assert_eq!(steps(&called(&outer, 1)).cache_mode, Some(CacheMode::None));
+
+    let own = called(&sheet, 1);
+    assert_eq!((own.path.as_str(), own.commit), (".github/workflows/own.yml", None));
+    assert_eq!(action(&steps(&called(&sheet, 1)).steps[0].work), "$/act");
+    assert_eq!(steps(&called(&sheet, 1)).cache_mode, None);
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl Artifact {
         let data = global.data()?;
         let now = wire::clock().now();
         wire::block_on(async {
-            let depot = wire::depot(&data).map_err(|why| Error::new(Exit::Store, why))?;
+            let depot = wire::depot(&data);
             match self.part {
                 Part::List(list) => list.run(&*depot, now, terminal).await,
                 Part::Get(get) => get.run(&*depot, terminal).await,

@@ -89,7 +89,7 @@ impl Cache {
         let data = global.data()?;
         let now = wire::clock().now();
         wire::block_on(async {
-            let depot = wire::depot(&data).map_err(|why| Error::new(Exit::Store, why))?;
+            let depot = wire::depot(&data);
             match self.part {
                 Part::List(list) => list.run(&*depot, now, terminal).await,
                 Part::Explain(explain) => explain.run(&*depot, now, terminal).await,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::manifest::{self, Manifest, Service};
-use model::source::{Finding, Severity, Source};
+use model::source::{Finding, Severity, Source, Span};
 use serde_json::json;
 use workflow::{lint, syntax};
 
@@ -77,7 +77,7 @@ impl Checked {
             Err(error) => return Err(error),
         }
         for path in paths {
-            checked.read_workflow(&workflows, path)?;
+            checked.read_workflow(&workflows, path);
         }
         Ok(checked)
     }
@@ -91,9 +91,16 @@ impl Checked {
         Ok(())
     }
 
-    fn read_workflow(&mut self, files: &WorkflowFiles, path: String) -> Result<(), Error> {
-        let options = syntax::Options::default();
-        let reading = syntax::read(&path, &files.bytes(&path)?, Some(files), &options);
+    fn read_workflow(&mut self, files: &WorkflowFiles, path: String) {
+        let bytes = match files.bytes(&path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.findings.push((Arc::new(Source::new(&path, "")), unreadable(&error)));
+                self.files.push(path);
+                return;
+            }
+        };
+        let reading = syntax::read(&path, &bytes, Some(files), &syntax::Options::default());
         let found = self.lint(files, &reading);
         // What a finding must not show is not shown by another one in the same file either.
         let mut source = Source::clone(&reading.sources[0]);
@@ -108,7 +115,6 @@ impl Checked {
         }
         self.findings.extend(found.into_iter().map(|finding| (source.clone(), finding)));
         self.files.push(path);
-        Ok(())
     }
 
     fn lint(&self, files: &WorkflowFiles, reading: &syntax::Reading) -> Vec<Finding> {
@@ -120,6 +126,12 @@ impl Checked {
             lint::Options { environments: environments.as_deref(), ..lint::Options::default() };
         lint::lint(workflow, &options, Some(files))
     }
+}
+
+/// A file that cannot be read is no reason not to look at the others.
+fn unreadable(error: &Error) -> Finding {
+    Finding::error("unreadable", error.told(), Span::default())
+        .hint("make it a file that can be read, or remove it")
 }
 
 struct Tally {

@@ -1,4 +1,6 @@
-//! `highroad logs`: what the jobs of a run wrote.
+//! `highroad logs`: what the jobs of a run wrote, and what they write.
+
+mod follow;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -6,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jobs::log::{Item, Line, LogError, LogReader, Search};
 use model::id::{JobId, RunId};
 use model::pipeline::{Conclusion, JobReport, Progress, Run};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::Example;
 use crate::command_line::Global;
@@ -14,18 +16,22 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::local::git::WorkingTree;
 use crate::local::line;
+use crate::local::live::Sight;
 use crate::local::past::Past;
 use crate::sign::Sign;
-use crate::terminal::Terminal;
+use crate::terminal::{Paint, Terminal};
 
 /// Show or search what the jobs of a run wrote
 ///
 /// Without a job, the jobs of this repository's last run on this machine; with one, its log, step by
 /// step. A search goes through all the jobs of the run, or through the one that is named.
+///
+/// With --follow, what is written is shown as it comes, until the job is over: that of the job that
+/// is named, or of all jobs of the run that is under way.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Logs {
-    /// The job, as the run shows it: 'test (20)'
-    #[arg(value_name = "JOB")]
+    /// The job, as the run shows it: 'test (20)'; or a run
+    #[arg(value_name = "JOB|RUN")]
     job: Option<String>,
 
     /// Another run than the last one
@@ -44,6 +50,10 @@ pub(crate) struct Logs {
     #[arg(short = 'n', long, value_name = "N")]
     lines: Option<u64>,
 
+    /// Show what is written while it is written
+    #[arg(short, long, conflicts_with = "search")]
+    follow: bool,
+
     /// With the time of each line
     #[arg(short, long)]
     times: bool,
@@ -57,14 +67,23 @@ pub(crate) struct Logs {
 pub(super) const EXAMPLES: &[Example] = &[
     Example { line: "highroad logs", does: "the jobs of the last run" },
     Example { line: "highroad logs 'test (20)' -n 50", does: "the end of each step of one job" },
+    Example { line: "highroad logs -f test", does: "what a job writes, as it comes" },
     Example { line: "highroad logs --search 'connection refused' -i", does: "in all jobs" },
 ];
 
 impl Logs {
-    pub(super) fn run(self, global: &Global, terminal: &mut Terminal) -> Result<Exit, Error> {
+    pub(super) fn run(mut self, global: &Global, terminal: &mut Terminal) -> Result<Exit, Error> {
+        if let (None, Some(run)) = (self.run, self.job.as_ref().and_then(|it| it.parse().ok())) {
+            (self.run, self.job) = (Some(run), None);
+        }
         let data = global.data()?;
         let tree = WorkingTree::around(&self.directory)?;
         let past = Past::of(&data, &tree.root);
+        if self.follow
+            && let Some(sight) = self.under_way(&past)?
+        {
+            return follow::follow(&self, sight, &data.join("jobs"), terminal);
+        }
         let run = match self.run {
             Some(run) => past.run(run)?,
             None => past.last_runs().next().unwrap_or_else(|| Err(nothing_yet()))?,
@@ -75,6 +94,17 @@ impl Logs {
             (None, Some(job)) => self.show(&jobs.named(Some(job))?, terminal),
             (None, None) => jobs.list(terminal),
         }
+    }
+
+    /// The run to be followed; `None` if what is asked for is over already.
+    fn under_way(&self, past: &Past) -> Result<Option<Sight>, Error> {
+        let mut all = Sight::all(past.folder()).into_iter();
+        let found = all.find(|it| self.run.is_none_or(|run| run == it.run));
+        if found.is_none() && self.run.is_none() && self.job.is_none() {
+            return Err(Error::new(Exit::NotFound, "no run is under way in this repository")
+                .hint("'highroad logs' shows the last one"));
+        }
+        Ok(found)
     }
 
     fn find(&self, text: &str, jobs: &[Job], terminal: &mut Terminal) -> Result<Exit, Error> {
@@ -123,16 +153,10 @@ impl Logs {
     }
 
     fn print(&self, job: &Job, line: &Line<'_>, terminal: &mut Terminal) -> Result<(), Error> {
-        let text = String::from_utf8_lossy(line.text);
         if terminal.json() {
-            return terminal.print_json(&json!({
-                "job": job.name,
-                "step": line.step,
-                "line": line.number + 1,
-                "at": line.at,
-                "text": text,
-            }));
+            return terminal.print_json(&machine(&job.name, line));
         }
+        let text = String::from_utf8_lossy(line.text);
         let paint = terminal.paint();
         let Some(shown) = line::shown(&text, paint) else { return Ok(()) };
         let mut before = String::new();
@@ -140,11 +164,27 @@ impl Logs {
             let place = format!("{}: {}:{}  ", job.name, job.step_name(line.step), line.number + 1);
             before.push_str(&paint.faint(&place));
         }
-        if self.times {
-            before.push_str(&paint.faint(&format!("{:.3}  ", line.at)));
-        }
+        before.push_str(&self.time(line, paint));
         terminal.print(&format!("{before}{shown}\n"))
     }
+
+    /// What stands before a line, if times are wished for.
+    fn time(&self, line: &Line<'_>, paint: Paint) -> String {
+        if !self.times {
+            return String::new();
+        }
+        paint.faint(&format!("{:.3}  ", line.at))
+    }
+}
+
+fn machine(job: &str, line: &Line<'_>) -> Json {
+    json!({
+        "job": job,
+        "step": line.step,
+        "line": line.number + 1,
+        "at": line.at,
+        "text": String::from_utf8_lossy(line.text),
+    })
 }
 
 /// The jobs of a run that were executed.

@@ -1,15 +1,20 @@
 //! `highroad run`: a repository's workflows, executed on this machine without any server.
 
+mod confines;
 mod executor;
 mod list;
 mod occasion;
 mod report;
+mod secrets;
 mod selection;
+mod shell;
 mod tail;
 mod view;
 mod witness;
 
 use std::path::PathBuf;
+
+use model::name::ServiceName;
 
 use super::Example;
 use crate::command_line::Global;
@@ -17,8 +22,11 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::local::git::WorkingTree;
 use crate::local::past::Past;
+use crate::local::service::Held;
 use crate::terminal::Terminal;
+use confines::Confines;
 use executor::Executor;
+use secrets::Secrets;
 use selection::Selection;
 
 /// Run this repository's workflows on this machine
@@ -51,9 +59,13 @@ pub(crate) struct Run {
     #[arg(value_hint = clap::ValueHint::FilePath)]
     payload: Option<PathBuf>,
 
-    /// A secret; KEY alone takes it from the environment
+    /// A secret; KEY alone takes it from the environment. Others come from 'highroad secret'
     #[arg(short = 's', long = "secret", value_name = "KEY[=VALUE]")]
     secrets: Vec<String>,
+
+    /// Whose secrets the workflows get: a service, where highroad.yaml has several
+    #[arg(long, value_name = "SERVICE")]
+    service: Option<ServiceName>,
 
     /// A variable of the `vars` context
     #[arg(long = "var", value_name = "KEY=VALUE", value_parser = pair)]
@@ -89,8 +101,8 @@ pub(crate) struct Run {
     labels: Vec<String>,
 
     #[arg(long = "actions", value_name = "URL")]
-    #[arg(help = "Where actions come from: a git URL with {owner} and {repo} in it (or \
-                  HIGHROAD_ACTIONS)")]
+    #[arg(help = "Where actions and workflows of other repositories come from: a git URL with \
+                  {owner} and {repo} in it (or HIGHROAD_ACTIONS)")]
     actions: Option<String>,
 
     /// Once more, the last run's jobs: those that failed, all, or one by its name
@@ -101,13 +113,12 @@ pub(crate) struct Run {
     #[arg(long, value_name = "STEP", requires = "again")]
     from: Option<String>,
 
-    /// Let steps write to their workspace only
-    #[arg(long)]
-    sandbox: bool,
+    #[command(flatten)]
+    confines: Confines,
 
-    /// Let steps reach no network; implies --sandbox
+    /// Open a shell where a step fails, in its place and with its environment
     #[arg(long)]
-    no_network: bool,
+    shell_on_failure: bool,
 }
 
 pub(super) const EXAMPLES: &[Example] = &[
@@ -130,16 +141,24 @@ pub(super) const EXAMPLES: &[Example] = &[
         line: "highroad run --again test --from 'npm test'",
         does: "from a step on, with the workspace as it was",
     },
+    Example {
+        line: "highroad run -j test --shell-on-failure",
+        does: "look around where a step has failed",
+    },
 ];
 
 impl Run {
     pub(super) fn run(self, global: &Global, terminal: &mut Terminal) -> Result<Exit, Error> {
+        if self.shell_on_failure {
+            shell::check(terminal)?;
+        }
         let tree = WorkingTree::around(&self.directory)?;
         let data = global.data()?;
         let mut past = Past::of(&data, &tree.root);
+        let held = Held::by(&tree.root, self.service.as_ref());
         let selection = match &self.again {
             Some(what) => Selection::again(&past, what, self.from.as_deref())?,
-            None => Selection::of(&tree, &self)?,
+            None => Selection::of(&tree, &self, &data, &held.service)?,
         };
         if selection.has_errors() {
             selection.complain(terminal)?;
@@ -152,7 +171,13 @@ impl Run {
         if selection.runs.is_empty() {
             return Err(selection.nothing_to_run(&self.event));
         }
-        Executor::new(&self, &tree, &data, selection)?.execute(&mut past, terminal)
+        let secrets = Secrets::new(&self.secrets, global, held)?;
+        Executor::new(&self, &tree, &data, selection, secrets).execute(&mut past, terminal)
+    }
+
+    /// Where actions and workflows of other repositories come from.
+    fn actions(&self) -> Option<String> {
+        self.actions.clone().or_else(|| std::env::var("HIGHROAD_ACTIONS").ok())
     }
 }
 

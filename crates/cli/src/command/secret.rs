@@ -168,7 +168,7 @@ fn report(secret: &SecretPath) -> Json {
     json!({ "name": secret.name, "service": service, "environment": environment })
 }
 
-fn told(database: &Database, failure: VaultError) -> Error {
+pub(super) fn told(database: &Database, failure: VaultError) -> Error {
     let message = failure.to_string();
     match failure {
         VaultError::NoSecret(_) | VaultError::NoVersion { .. } => {

@@ -40,6 +40,11 @@ impl Past {
         Self { folder, memory: serde_json::from_slice(&text).unwrap_or_default() }
     }
 
+    /// Where it is remembered.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(crate) fn milliseconds(&self, workflow: &str, job: &str) -> Option<u64> {
         self.memory.durations.get(&key(workflow, job)).copied()
     }

@@ -194,3 +194,21 @@ fn workflows_are_checked_too_and_their_secrets_are_not_shown() {
     assert_eq!(repository.run("check --strict").code, Some(1));
     insta::assert_snapshot!(ran.out);
 }
+
+#[test]
+fn a_workflow_that_cannot_be_read_is_a_finding_among_others() {
+    let repository = Repository::with(&[
+        (
+            ".github/workflows/good.yml",
+            "on: push\njobs: { a: { runs-on: x, steps: [{ run: x }] } }\n",
+        ),
+        (".github/workflows/empty.yml", ""),
+        (".github/workflows/folder.yml/x", ""),
+    ]);
+    let folder = repository.path.join(".github/workflows");
+    symlink("loop.yml", folder.join("loop.yml")).unwrap();
+    symlink("nothing", folder.join("gone.yml")).unwrap();
+    let ran = repository.run("check");
+    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""));
+    insta::assert_snapshot!(ran.out);
+}

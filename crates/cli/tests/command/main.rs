@@ -1,6 +1,7 @@
 //! The built `highroad`, run as people and programs run it.
 
 mod check;
+mod elsewhere;
 mod guide;
 mod help;
 mod init;

@@ -1,5 +1,10 @@
 //! `highroad run`: workflows executed for real, as people and programs see it.
 
+mod follow;
+mod limits;
+mod secrets;
+mod shell;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -200,6 +205,25 @@ fn one_job_and_one_cell_can_be_chosen() {
     let unknown = pipeline.run("run -j tset");
     assert_eq!(unknown.code, Some(3));
     assert!(unknown.err.contains("there is 'test'"), "{}", unknown.err);
+}
+
+#[test]
+fn what_is_not_there_is_told_before_anything_runs() {
+    let pipeline = Pipeline::new(
+        "on: [push, workflow_dispatch]\njobs:\n  a:\n    runs-on: ubuntu-latest\n    strategy: { matrix: \
+         { os: [x, y], include: [{ os: z, n: 7 }] } }\n    steps: [{ run: 'true' }]\n",
+    );
+    for (line, code, told) in [
+        ("run --matrix so:x", 3, "no matrix has the key 'so'"),
+        ("run --matrix os:w", 3, "no matrix has the value 'w' for 'os'"),
+        ("run --matrix n:7", 0, ""),
+        ("run --input os=x", 2, "push takes no inputs"),
+        ("run -e /dev/zero", 2, "the event in /dev/zero has more than 1048576 bytes"),
+    ] {
+        let ran = pipeline.run(line);
+        assert_eq!(ran.code, Some(code), "{line}: {}", ran.err);
+        assert!(ran.err.contains(told), "{line}: {}", ran.err);
+    }
 }
 
 #[test]

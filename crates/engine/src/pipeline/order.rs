@@ -59,6 +59,8 @@ impl Turn {
             env: vec![file.env.clone(), steps.env.clone()],
             defaults: defaults(file, steps),
             timeout_seconds: timeout(&names, steps)?,
+            cancel_timeout_minutes: steps.cancel_timeout_minutes.clone(),
+            cache_mode: steps.cache_mode,
             permissions: permissions(map, index),
             environment: steps.environment.clone(),
             container: steps.container.clone(),

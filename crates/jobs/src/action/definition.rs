@@ -36,12 +36,22 @@ impl Input {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Runs {
     JavaScript(JavaScript),
-    Composite {
-        steps: Vec<StepSheet>,
-        outputs: Vec<(String, Template)>,
-    },
-    /// In a container.
-    Docker,
+    Composite { steps: Vec<StepSheet>, outputs: Vec<(String, Template)> },
+    Docker(DockerAction),
+}
+
+/// An action in a container.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct DockerAction {
+    /// `docker://…`, or the path of a Dockerfile in the action's folder.
+    pub(crate) image: String,
+    /// What the step says counts where the action says nothing.
+    pub(crate) arguments: Option<Vec<Template>>,
+    pub(crate) entrypoint: Option<String>,
+    pub(crate) env: Vec<(String, Template)>,
+    /// An entrypoint, and when it is executed.
+    pub(crate) pre: Option<(String, String)>,
+    pub(crate) post: Option<(String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,10 +88,17 @@ impl Action {
                 Err(error) => return Err(DefinitionError::Unreadable(shown, error)),
             }
         }
-        if ["Dockerfile", "dockerfile"].iter().any(|name| folder.join(name).is_file()) {
-            return Ok(Self { inputs: Vec::new(), runs: Runs::Docker });
+        let mut dockerfiles = ["Dockerfile", "dockerfile"].into_iter();
+        if let Some(name) = dockerfiles.find(|name| folder.join(name).is_file()) {
+            return Ok(Self::of_image(name.to_owned()));
         }
         Err(DefinitionError::Missing(shown.to_owned()))
+    }
+
+    /// An image, or a Dockerfile, that says nothing of itself.
+    pub(crate) fn of_image(image: String) -> Self {
+        let runs = Runs::Docker(DockerAction { image, ..DockerAction::default() });
+        Self { inputs: Vec::new(), runs }
     }
 }
 
@@ -160,7 +177,22 @@ fn runs(
                 .ok_or_else(|| file.wrong(node, "expected the key `runs.steps`".to_owned()))?;
             Ok(Runs::Composite { steps: steps::read(steps, file)?, outputs })
         }
-        "docker" => needed("image").map(|_| Runs::Docker),
+        "docker" => {
+            let hook = |entrypoint: &str, condition: &str| {
+                let Some(entrypoint) = text(entrypoint)?.filter(|text| !text.is_empty()) else {
+                    return Ok(None);
+                };
+                Ok(Some((entrypoint, text(condition)?.unwrap_or_else(|| ALWAYS.to_owned()))))
+            };
+            Ok(Runs::Docker(DockerAction {
+                image: needed("image")?,
+                arguments: keys.get("args").map(|node| arguments(node, file)).transpose()?,
+                entrypoint: text("entrypoint")?.filter(|text| !text.is_empty()),
+                env: keys.get("env").map(|node| env(node, file)).transpose()?.unwrap_or_default(),
+                pre: hook("pre-entrypoint", "pre-if")?,
+                post: hook("post-entrypoint", "post-if")?,
+            }))
+        }
         _ => {
             let node_version = using.strip_prefix("node").and_then(|version| version.parse().ok());
             let Some(version) = node_version else {
@@ -183,6 +215,18 @@ fn runs(
             }))
         }
     }
+}
+
+fn arguments(node: &Node, file: &File<'_>) -> Result<Vec<Template>, DefinitionError> {
+    let items = node.as_sequence();
+    let items =
+        items.ok_or_else(|| file.wrong(node, "expected a list at `runs.args`".to_owned()))?;
+    items.iter().map(|item| file.text(item, "runs.args")).collect()
+}
+
+fn env(node: &Node, file: &File<'_>) -> Result<Vec<(String, Template)>, DefinitionError> {
+    let entries = file.mapping(node, "runs.env")?.entries.iter();
+    entries.map(|it| Ok((it.key.text.clone(), file.text(&it.value, &it.key.text)?))).collect()
 }
 
 /// The file that is being read, for messages.

@@ -7,6 +7,9 @@ use std::fmt;
 pub(crate) enum Reference {
     /// A folder in the workspace: `./.github/actions/setup`.
     Local(String),
+    /// A folder of the repository that the file is in, at the same commit: `$/actions/setup`,
+    /// without the `$/`.
+    Own(String),
     Repository(Repository),
     /// A container image: `docker://alpine:3`.
     Image(String),
@@ -27,7 +30,10 @@ pub(crate) struct Repository {
 pub(crate) enum ReferenceError {
     #[error("`{0}` names no version: write `{0}@` and a tag, a branch or a commit")]
     NoVersion(String),
-    #[error("`{0}` is no action: write `owner/name@version`, `./folder` or `docker://image`")]
+    #[error(
+        "`{0}` is no action: write `owner/name@version`, `$/folder`, `./folder` or \
+             `docker://image`"
+    )]
     Unknown(String),
 }
 
@@ -41,6 +47,16 @@ impl Reference {
             return Ok(Self::Local(text.replace('\\', "/")));
         }
         let unknown = || ReferenceError::Unknown(text.to_owned());
+        if let Some(path) = text.strip_prefix("$/") {
+            let path = path.trim_matches('/');
+            // Its version is that of the file, and cannot be another.
+            let climbs = path.split('/').any(|part| matches!(part, "." | ".."));
+            return if climbs || path.contains('@') {
+                Err(unknown())
+            } else {
+                Ok(Self::Own(path.to_owned()))
+            };
+        }
         let (place, version) = match text.split_once('@') {
             Some((_, "")) => return Err(unknown()),
             Some(parts) => parts,
@@ -110,6 +126,7 @@ impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local(path) => f.write_str(path),
+            Self::Own(path) => write!(f, "$/{path}"),
             Self::Repository(repository) => repository.fmt(f),
             Self::Image(image) => write!(f, "docker://{image}"),
         }
@@ -125,6 +142,7 @@ mod tests {
         let parse = |text: &str| Reference::parse(text).map(|reference| reference.to_string());
         for text in [
             "./.github/actions/x",
+            "$/.github/actions/x",
             "actions/checkout@v4",
             "github/codeql-action/init@v3",
             "a/b/c/d@feature/x",
@@ -133,9 +151,19 @@ mod tests {
             assert_eq!(parse(text).as_deref(), Ok(text));
         }
         assert_eq!(parse("a/b"), Err(ReferenceError::NoVersion("a/b".into())));
-        for text in
-            ["", "x", "x@v1", "a/b@", "a/../b@v1", "a/b/../c@v1", "a/b@-x", "../x@v1", "docker://"]
-        {
+        for text in [
+            "",
+            "x",
+            "$/x@v1",
+            "$/../x",
+            "x@v1",
+            "a/b@",
+            "a/../b@v1",
+            "a/b/../c@v1",
+            "a/b@-x",
+            "../x@v1",
+            "docker://",
+        ] {
             assert_eq!(parse(text), Err(ReferenceError::Unknown(text.into())));
         }
     }

@@ -1,12 +1,13 @@
 //! Where other people's actions come from: git repositories that the configuration names, fetched
 //! with the `git` program, kept by commit.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::reference::Repository;
+use super::reference::{Reference, Repository};
 use crate::tool;
 use crate::worker::CancelSignal;
 
@@ -19,15 +20,15 @@ pub struct Mirrors {
     pub cache: PathBuf,
 }
 
-/// An action's repository at one commit.
+/// A repository at one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fetched {
-    pub(crate) folder: PathBuf,
-    pub(crate) commit: String,
+pub struct Fetched {
+    pub folder: PathBuf,
+    pub commit: String,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SourceError {
+pub enum SourceError {
     #[error(
         "nothing says where the action {0} comes from: name a git repository that holds it in the \
          configuration of action mirrors"
@@ -56,6 +57,23 @@ impl Mirrors {
         };
         let (_, url) = self.rules.iter().find(|(rule, _)| fits(rule))?;
         Some(url.replace("{owner}", owner).replace("{repo}", name))
+    }
+
+    /// Brings a repository at a tag, a branch or a commit onto this machine.
+    pub fn bring(
+        &self,
+        repository: &str,
+        version: &str,
+        path: &OsStr,
+    ) -> Result<Fetched, SourceError> {
+        let named = Reference::parse(&format!("{repository}@{version}"));
+        let Ok(Reference::Repository(repository)) = named else {
+            let (url, version) = (repository.to_owned(), version.to_owned());
+            return Err(SourceError::NoVersion { url, version });
+        };
+        let git = std::env::split_paths(path).map(|folder| folder.join("git"));
+        let git = git.into_iter().find(|git| git.is_file()).ok_or(SourceError::NoGit)?;
+        self.fetch(&repository, &git, &CancelSignal::new())
     }
 
     /// Brings an action onto this machine. One that is named by its commit is fetched once for all
@@ -225,8 +243,8 @@ mod tests {
             ],
             cache: PathBuf::new(),
         };
-        let url = |text: &str| match super::super::Reference::parse(text) {
-            Ok(super::super::Reference::Repository(it)) => mirrors.url(&it.owner, &it.name),
+        let url = |text: &str| match Reference::parse(text) {
+            Ok(Reference::Repository(it)) => mirrors.url(&it.owner, &it.name),
             _ => None,
         };
         assert_eq!(url("Acme/Deploy@v1").as_deref(), Some("file:///srv/deploy"));

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use model::pipeline::CacheMode;
 use ports::depot::{DepotErrorKind, Hit, Limits, RestoreCache, SaveCache, Saved, Scope, Source};
 
 use super::call::{Call, Trouble};
@@ -72,7 +73,9 @@ pub(super) fn save(call: &mut Call<'_, '_>) -> Result<(), String> {
     let key = call.needed("key")?.to_owned();
     call.needed("path")?;
     let paths = paths(call);
-    if !keep(call, &key, &paths) {
+    if !mode(call).saves() {
+        keep(call, &key, &paths);
+    } else if !keep(call, &key, &paths) {
         call.warn("Cache save failed.");
     }
     Ok(())
@@ -86,6 +89,11 @@ pub(super) fn look_up(
     paths: &[String],
     lookup_only: bool,
 ) -> Result<Option<Hit>, String> {
+    let mode = mode(call);
+    if !mode.restores() {
+        call.say(&format!("Nothing is restored: the job's `cache-mode` is `{}`", mode.name()));
+        return Ok(None);
+    }
     let restore = RestoreCache {
         scope: scope(call),
         key: key.to_owned(),
@@ -108,6 +116,11 @@ pub(super) fn look_up(
 
 /// Keeps files under a key, and tells whether they are kept now. Failing is no failure of the job.
 pub(super) fn keep(call: &mut Call<'_, '_>, key: &str, paths: &[String]) -> bool {
+    let mode = mode(call);
+    if !mode.saves() {
+        call.say(&format!("Nothing is saved: the job's `cache-mode` is `{}`", mode.name()));
+        return false;
+    }
     match try_keep(call, key, paths) {
         Ok(Saved::New { cache, added, skipped }) => {
             for left_out in skipped {
@@ -159,6 +172,27 @@ fn try_keep(call: &Call<'_, '_>, key: &str, paths: &[String]) -> Result<Saved, S
     };
     call.wait(call.job.bench.depot.save_cache(save)).map_err(|trouble| trouble.to_string())
 }
+
+/// What the job may do with caches. Where nobody says, strangers who can start a run must not leave
+/// anything in the caches of the default branch.
+fn mode(call: &Call<'_, '_>) -> CacheMode {
+    call.job.order.cache_mode.unwrap_or_else(|| {
+        let on_default = scope(call).default.is_some_and(|branch| branch == call.github("ref"));
+        let is_trusted = TRUSTED.contains(&call.github("event_name").as_str());
+        if on_default && !is_trusted { CacheMode::Read } else { CacheMode::Write }
+    })
+}
+
+/// Events that only those can cause who may write to the repository, or that nobody causes.
+const TRUSTED: [&str; 7] = [
+    "delete",
+    "page_build",
+    "push",
+    "registry_package",
+    "repository_dispatch",
+    "schedule",
+    "workflow_dispatch",
+];
 
 /// Whose caches the run may read.
 fn scope(call: &Call<'_, '_>) -> Scope {

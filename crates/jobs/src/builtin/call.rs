@@ -165,7 +165,7 @@ impl Call<'_, '_> {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Result<Vec<u8>, String> {
-        let mut environment = self.job.variables(self.view);
+        let mut environment = self.job.own_variables(self.view);
         for (name, value) in &self.said.env {
             environment.insert(name.clone(), value.clone());
         }

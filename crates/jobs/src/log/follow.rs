@@ -7,7 +7,7 @@ use super::{LogError, LogReader};
 
 /// How often is looked whether there is more. With the time that a line may wait to be written it
 /// stays under the 50 ms after which people notice.
-const LOOK_EVERY: SignedDuration = SignedDuration::from_millis(15);
+pub const LOOK_EVERY: SignedDuration = SignedDuration::from_millis(15);
 
 impl LogReader {
     /// Returns when more has been written, at once if that was not taken in yet, or when the job

@@ -130,7 +130,9 @@ impl Writer {
             let mut end = Head::new(Kind::End, 0);
             (end.first_at, end.last_at) = (at.as_microsecond(), at.as_microsecond());
             self.write(end, &[], &[]);
-            if let Err(error) = self.file.sync_data() {
+            if self.limits.durable
+                && let Err(error) = self.file.sync_data()
+            {
                 self.trouble.get_or_insert_with(|| error.to_string());
             }
             self.is_finished = true;

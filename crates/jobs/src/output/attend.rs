@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use super::pump::{Pump, Read};
 use super::{Attention, Ended, Listener, late};
 use crate::process::{
-    Alarm, Child, Exit, Leftover, Member, Order, ProcessError, Why, signal_all, timespec,
+    Alarm, Attended, Child, Exit, Left, Leftover, Member, Order, ProcessError, Why, timespec,
 };
 
 /// How many reads empty the pipe, and no more if somebody keeps it full.
@@ -21,13 +21,22 @@ pub fn attend(
     attention: &Attention<'_>,
     listener: &mut dyn Listener,
 ) -> Result<Ended, ProcessError> {
+    attend_to(Box::new(child), attention, listener)
+}
+
+/// The same wherever the step runs.
+pub(crate) fn attend_to(
+    child: Box<dyn Attended>,
+    attention: &Attention<'_>,
+    listener: &mut dyn Listener,
+) -> Result<Ended, ProcessError> {
     let attending = Attending::new(child, attention, listener);
     let ended = attending.and_then(Attending::until_the_end);
     ended.map_err(ProcessError::system("attend to a step"))
 }
 
 struct Attending<'a> {
-    child: Child,
+    child: Box<dyn Attended>,
     attention: &'a Attention<'a>,
     listener: &'a mut dyn Listener,
     pump: Pump,
@@ -73,7 +82,7 @@ struct Ready {
 
 impl<'a> Attending<'a> {
     fn new(
-        child: Child,
+        child: Box<dyn Attended>,
         attention: &'a Attention<'a>,
         listener: &'a mut dyn Listener,
     ) -> io::Result<Self> {
@@ -206,6 +215,8 @@ impl<'a> Attending<'a> {
             Phase::Running => self.phase = Phase::Over,
             // Who is left of it has been interrupted in vain.
             Phase::Interrupted => self.terminate()?,
+            // Perhaps nobody is left of those who could not be waited for.
+            Phase::Terminated if self.members.is_empty() => self.terminate()?,
             Phase::Lingering | Phase::Terminated | Phase::Over => {}
         }
         Ok(())
@@ -243,11 +254,11 @@ impl<'a> Attending<'a> {
 
     /// Tells all that are left to end; the step is over if nobody is.
     fn terminate(&mut self) -> io::Result<()> {
-        let left = self.child.tree.members(&self.child)?;
-        if left.is_empty() {
-            return self.kill();
-        }
-        self.members = signal_all(left, Signal::TERM);
+        self.members = match self.child.terminate()? {
+            Left::Nobody => return self.kill(),
+            Left::Members(members) => members,
+            Left::Unseen => Vec::new(),
+        };
         if self.phase != Phase::Terminated {
             self.phase = Phase::Terminated;
             self.stage.set(self.attention.grace.terminate)?;
@@ -256,7 +267,7 @@ impl<'a> Attending<'a> {
     }
 
     fn kill(&mut self) -> io::Result<()> {
-        self.survivors = self.child.tree.kill(&self.child)?;
+        self.survivors = self.child.kill()?;
         self.phase = Phase::Over;
         Ok(())
     }
@@ -268,7 +279,7 @@ impl<'a> Attending<'a> {
             None => self.child.ended()?.unwrap_or(Exit::Signal(Signal::KILL.as_raw())),
         };
         self.empty_the_pipe()?;
-        self.child.tree.ended(&self.child);
+        self.child.settle();
         let ended = Ended {
             exit,
             out_of_memory: self.child.is_out_of_memory(),

@@ -10,11 +10,11 @@ use ports::clock::Clock;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::pump::{Pump, Read};
-use crate::process::{Child, Late, timespec};
+use crate::process::{Attended, Late, timespec};
 
 /// Reads on in a thread until nobody prints any more, or until the job is over.
-pub(super) fn read_on(child: Child, mut pump: Pump, clock: Arc<dyn Clock>) {
-    let tree = child.tree.clone();
+pub(super) fn read_on(child: Box<dyn Attended>, mut pump: Pump, clock: Arc<dyn Clock>) {
+    let tree = child.tree().clone();
     let output = child.into_output();
     tree.keep_reading(move |late: Late| {
         loop {

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::limits::MEMORY;
 use super::{Limits, Unenforced};
 use hierarchy::{Hierarchies, Version};
 
@@ -14,6 +15,7 @@ use hierarchy::{Hierarchies, Version};
 pub struct Cgroup {
     /// One in the second version; one for each controller in the first.
     folders: Vec<Folder>,
+    limits: Limits,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,16 @@ impl Cgroup {
                 return (None, all.collect());
             }
         };
-        Self::within(&hierarchies, name, &settings)
+        let (mut group, unenforced) = Self::within(&hierarchies, name, &settings);
+        if let Some(group) = &mut group {
+            group.limits = *limits;
+        }
+        (group, unenforced)
+    }
+
+    /// What was asked for, whether this machine enforces it or not.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
     }
 
     fn within(
@@ -53,7 +64,7 @@ impl Cgroup {
         name: &str,
         settings: &[Setting],
     ) -> (Option<Self>, Vec<Unenforced>) {
-        let mut group = Self { folders: Vec::new() };
+        let mut group = Self { folders: Vec::new(), limits: Limits::default() };
         let mut unenforced = Vec::new();
         for setting in settings {
             if let Err(why) = group.limit(hierarchies, name, setting) {
@@ -145,7 +156,7 @@ fn settings(limits: &Limits) -> Vec<Setting> {
     if let Some(memory) = limits.memory {
         let memory = memory.to_string();
         settings.push(Setting {
-            limit: "memory",
+            limit: MEMORY,
             controller: "memory",
             // What is swapped out counts, too, where swapping is accounted for.
             first: vec![

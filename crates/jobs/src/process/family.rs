@@ -34,6 +34,13 @@ pub(super) struct Census {
     children: HashMap<Pid, Vec<Pid>>,
 }
 
+/// When a process began that is alive, in ticks since the machine did.
+pub(crate) fn started(pid: u32) -> Option<u64> {
+    let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+    let process = Process::look(pid)?;
+    (!process.is_zombie).then_some(process.started)
+}
+
 impl Process {
     /// The process that has this number now.
     pub(super) fn look(pid: Pid) -> Option<Self> {

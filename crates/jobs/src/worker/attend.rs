@@ -15,8 +15,9 @@ use super::step::{Site, Went};
 use super::telling::remark;
 use super::variables::Variables;
 use crate::command::{Command, Shown};
-use crate::output::{Attention, Listener, attend};
-use crate::process::{Child, Exit, ProcessError, Program, Stop, Why};
+use crate::container::Mounts;
+use crate::output::{Attention, Listener, attend_to};
+use crate::process::{Attended, Child, Exit, ProcessError, Program, Stop, Why};
 
 /// What is to be executed.
 #[derive(Debug)]
@@ -27,19 +28,72 @@ pub(crate) struct Task {
     pub(crate) folder: PathBuf,
 }
 
+/// A program that runs.
+pub(super) struct Started {
+    child: Box<dyn Attended>,
+    stop: Stop,
+}
+
+impl Started {
+    pub(super) fn new(child: impl Attended + 'static) -> Result<Self, ProcessError> {
+        let stop = Stop::new().map_err(ProcessError::system("make an event"))?;
+        Ok(Self { child: Box::new(child), stop })
+    }
+}
+
+impl From<(Child, Stop)> for Started {
+    fn from((child, stop): (Child, Stop)) -> Self {
+        Self { child: Box::new(child), stop }
+    }
+}
+
+/// How what a program says is understood.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hearing<'a> {
+    /// Whether it may set variables by what it prints.
+    pub(super) allows_env: bool,
+    /// Where it has the job's folders, if not where they are.
+    pub(super) mounts: Option<&'a Mounts>,
+}
+
+pub(super) fn allows_env(variables: &Variables) -> bool {
+    let unsecure = variables.get("ACTIONS_ALLOW_UNSECURE_COMMANDS");
+    unsecure.is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
 impl Job<'_> {
     /// Executes a program until it is over, and takes in what it says.
     pub(crate) fn execute(&self, task: Task, site: &Site, said: &mut Said) -> Went {
-        let unsecure = task.environment.get("ACTIONS_ALLOW_UNSECURE_COMMANDS");
-        let allows_env = unsecure.is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        let (child, stop) = match self.start(task) {
-            Ok(started) => started,
-            Err(error) => return self.went_wrong(site, &error),
+        let hearing = Hearing { allows_env: allows_env(&task.environment), mounts: None };
+        let started = match self.own_container() {
+            Some(own) => self.start_within(own, task, site),
+            None => self.start(task).map(Started::from).map_err(|error| error.to_string()),
         };
+        match started {
+            Ok(started) => self.attend_to(started, hearing, site, said),
+            Err(_) if site.is_halted() => self.cancelled(site),
+            Err(why) => self.went_wrong(site, &why),
+        }
+    }
+
+    pub(super) fn cancelled(&self, site: &Site) -> Went {
+        self.error(site.number, "The operation was canceled.");
+        Went::Cancelled
+    }
+
+    /// Attends to a program until it is over, and takes in what it says.
+    pub(super) fn attend_to(
+        &self,
+        started: Started,
+        hearing: Hearing<'_>,
+        site: &Site,
+        said: &mut Said,
+    ) -> Went {
+        let Started { child, stop } = started;
         let _ending = self.end_with(&stop, site);
         let attention = self.attention(site, &stop);
-        let mut ear = Ear { job: self, site, said, echo: self.debug, allows_env };
-        let ended = match attend(child, &attention, &mut ear) {
+        let mut ear = Ear { job: self, site, said, echo: self.debug, hearing };
+        let ended = match attend_to(child, &attention, &mut ear) {
             Ok(ended) => ended,
             Err(error) => return self.went_wrong(site, &error),
         };
@@ -53,10 +107,7 @@ impl Job<'_> {
             );
         }
         match (ended.stopped, ended.exit) {
-            (Some(Why::Cancelled), _) => {
-                self.error(site.number, "The operation was canceled.");
-                Went::Cancelled
-            }
+            (Some(Why::Cancelled), _) => self.cancelled(site),
             (Some(Why::TimedOut), _) => match site.allowed {
                 Some((minutes, until)) if site.deadline == Some(until) => {
                     let unit = if minutes > 1.0 { "minutes" } else { "minute" };
@@ -124,7 +175,7 @@ impl Job<'_> {
         let over = Arc::new(Over::default());
         let told = stop.clone();
         let cancelled = if site.survives {
-            let (over, patience) = (over.clone(), self.bench.limits.after_cancel);
+            let (over, patience) = (over.clone(), self.base.patience);
             site.halt.on_cancel(move || {
                 // Whoever cancels is not kept waiting.
                 thread::spawn(move || {
@@ -194,7 +245,7 @@ struct Ear<'a, 'j> {
     site: &'a Site,
     said: &'a mut Said,
     echo: bool,
-    allows_env: bool,
+    hearing: Hearing<'a>,
 }
 
 impl Listener for Ear<'_, '_> {
@@ -213,7 +264,7 @@ impl Listener for Ear<'_, '_> {
                 set(&mut self.said.state, &name, value);
                 None
             }
-            Command::SetEnv { .. } | Command::AddPath(_) if !self.allows_env => Some(
+            Command::SetEnv { .. } | Command::AddPath(_) if !self.hearing.allows_env => Some(
                 "the commands `set-env` and `add-path` are not obeyed, as output may come from anybody: \
                  write to the file that $GITHUB_ENV or $GITHUB_PATH names"
                     .to_owned(),
@@ -283,6 +334,10 @@ impl Ear<'_, '_> {
     }
 
     fn read_matcher(&self, path: &str) -> Result<String, String> {
+        let path = match self.hearing.mounts {
+            Some(mounts) => mounts.outside(path),
+            None => path.to_owned(),
+        };
         let path = self.job.bench.folders.workspace.join(path);
         read_small(&path)
             .map_err(|error| format!("the matchers in {} cannot be read: {error}", path.display()))

@@ -33,6 +33,7 @@ impl Files {
             let mut options = OpenOptions::new();
             let made = options.write(true).create_new(true).mode(0o600).open(path);
             made.map_err(|error| format!("the file {} cannot be made: {error}", path.display()))?;
+            job.hand_over(path);
             view.set_own(kind, path.to_string_lossy().as_ref().into());
         }
         Ok(Self { paths })

@@ -40,7 +40,11 @@ impl Job<'_> {
             Ok(files) => files,
             Err(why) => return self.went_wrong(site, &why),
         };
-        let node = match self.node(action) {
+        let node = match self.own_container() {
+            Some(own) => own.node(site),
+            None => self.node(action),
+        };
+        let node = match node {
             Ok(node) => node,
             Err(why) => return self.went_wrong(site, &why),
         };
@@ -51,8 +55,7 @@ impl Job<'_> {
         }
         let mut environment = self.variables(step.view);
         for (name, value) in inputs {
-            let name = format!("INPUT_{}", name.replace(' ', "_").to_uppercase());
-            environment.insert(name, value.clone());
+            environment.insert(input_variable(name), value.clone());
         }
         for (name, value) in self.state().kept.get(&site.key).into_iter().flatten() {
             environment.insert(format!("STATE_{name}"), value.clone());
@@ -78,4 +81,9 @@ impl Job<'_> {
             )
         })
     }
+}
+
+/// The variable in which an action finds an input.
+pub(super) fn input_variable(name: &str) -> String {
+    format!("INPUT_{}", name.replace(' ', "_").to_uppercase())
 }

@@ -10,6 +10,7 @@ use model::pipeline::{Conclusion, Ending, JobReport, Level, Order, StepReport, S
 use super::attend::Full;
 use super::background::Background;
 use super::cancel::CancelSignal;
+use super::container::Containers;
 use super::frame::Frame;
 use super::kept::Kept;
 use super::name::action_names;
@@ -35,11 +36,14 @@ pub(crate) struct Job<'a> {
     pub(crate) matchers: Matchers,
     pub(crate) fixed: Fixed,
     pub(super) started_at: Timestamp,
-    /// When the whole job has to be over.
-    pub(super) deadline: Option<Timestamp>,
+    /// When the whole job has to be over, by its own time.
+    deadline: Option<Timestamp>,
     /// What every program of the job has in its environment.
     pub(super) base: setup::Base,
     pub(super) prepared: Prepared,
+    pub(super) containers: Containers,
+    /// The run's own repository, once an action of it was asked for, or why it cannot be had.
+    pub(super) own: Mutex<Option<Result<PathBuf, String>>>,
     pub(super) debug: bool,
     /// Given when the job has no room left on the disk.
     pub(super) full: Full,
@@ -85,6 +89,8 @@ impl<'a> Job<'a> {
             deadline: deadline.ok(),
             base: setup::Base::new(bench),
             prepared: Prepared::default(),
+            containers: Containers::default(),
+            own: Mutex::default(),
             debug,
             full: Full::default(),
             names: action_names(&order.steps),
@@ -112,6 +118,7 @@ impl<'a> Job<'a> {
         }
         let outcome = if ending.is_some() { Conclusion::Failure } else { Conclusion::Success };
         self.step_ends(number, began, "Set up job", (outcome, outcome), why);
+        let ending = ending.or_else(|| self.start_containers().err());
         let _watch = self.watch_disk(number);
         if ending.is_none() {
             let frame = Frame::of_job(self.fixed.inputs.clone());
@@ -123,6 +130,7 @@ impl<'a> Job<'a> {
             });
             self.run_posts();
         }
+        self.stop_containers();
         let finished = finish::finish(&self, ending.is_none());
         let ending = ending.unwrap_or_else(|| self.ending());
         self.report(ending, finished)
@@ -217,11 +225,17 @@ impl<'a> Job<'a> {
 
     /// How the job has gone so far.
     pub(super) fn status(&self) -> Conclusion {
-        let is_late = || self.deadline.is_some_and(|deadline| self.bench.clock.now() >= deadline);
+        let is_late = || self.deadline().is_some_and(|deadline| self.bench.clock.now() >= deadline);
         if self.cancel.is_cancelled() || is_late() {
             return Conclusion::Cancelled;
         }
         self.state().status
+    }
+
+    /// When the whole job has to be over. What a person has taken to look around is added.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        let stayed = self.state().stayed;
+        self.deadline.map(|deadline| deadline.checked_add(stayed).unwrap_or(Timestamp::MAX))
     }
 
     /// What an earlier stage of a step has kept for this one.

@@ -53,7 +53,7 @@ pub(super) fn action_names(steps: &[StepSheet]) -> Vec<String> {
 
 fn generated_name(sheet: &StepSheet) -> String {
     match &sheet.work {
-        StepWork::Uses { action, .. } if action.starts_with('.') => "__self".to_owned(),
+        StepWork::Uses { action, .. } if action.starts_with(['.', '$']) => "__self".to_owned(),
         StepWork::Uses { action, .. } => {
             let place = action.split('@').next().unwrap_or_default();
             let place: String = place

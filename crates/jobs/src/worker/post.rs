@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::pipeline::{Conclusion, StepSheet, StepWork};
 
 use super::composite::{inner_frame, inner_site};
+use super::docker::Part;
 use super::frame::Frame;
 use super::job::Job;
 use super::name::action_names;
@@ -27,6 +28,7 @@ pub(crate) struct Post {
 #[derive(Debug, Clone)]
 pub(crate) enum Stage {
     JavaScript { found: Arc<Found>, script: String },
+    Docker(Arc<Found>),
     Builtin { builtin: Builtin, repository: Repository, inputs: Pairs },
 }
 
@@ -57,6 +59,7 @@ impl Job<'_> {
                         self.run_builtin_post(*builtin, repository, inputs, step)
                     }
                     Stage::JavaScript { found, script } => self.run_stage(found, script, step),
+                    Stage::Docker(found) => self.run_docker_stage(Part::Post, found, step),
                 }
             });
         }
@@ -70,6 +73,18 @@ impl Job<'_> {
         };
         match inputs(&found.action.inputs, with, step.view) {
             Ok(inputs) => self.run_node((action, script), &found.folder, &inputs, step),
+            Err(trouble) => self.went_wrong(step.site, &trouble),
+        }
+    }
+
+    fn run_docker_stage(&self, part: Part, found: &Found, step: &mut Running<'_, '_>) -> Went {
+        let (StepWork::Uses { with, .. }, Runs::Docker(action)) =
+            (&step.sheet.work, &found.action.runs)
+        else {
+            return Went::Well;
+        };
+        match inputs(&found.action.inputs, with, step.view) {
+            Ok(inputs) => self.run_docker_part(part, action, found, &inputs, step),
             Err(trouble) => self.went_wrong(step.site, &trouble),
         }
     }
@@ -116,7 +131,15 @@ impl Job<'_> {
                     self.run_pre_of(step, &inner, &inner_site(site, at, action));
                 }
             }
-            Runs::Docker => {}
+            Runs::Docker(action) => {
+                let Some((_, condition)) = &action.pre else { return };
+                let sheet =
+                    StepSheet { condition: condition.clone(), background: false, ..sheet.clone() };
+                let name = format!("Pre {}", super::name::plain_name(&sheet));
+                self.stage(&name, &sheet, frame, site.clone(), |step| {
+                    self.run_docker_stage(Part::Pre, &found, step)
+                });
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use model::pipeline::{Ending, StepSheet, StepWork};
 
 use super::cancel::CancelSignal;
-use super::engine;
+use super::docker;
 use super::job::Job;
 use super::uses::{Found, chain, folder_of};
 use crate::action::{Action, Reference, Repository, Runs, SourceError};
@@ -47,10 +47,16 @@ impl Job<'_> {
             |what: &str| Ending::Invalid(format!("{}:{}: {what}", self.order.path, sheet.line));
         let repository = match Reference::parse(action) {
             Ok(Reference::Repository(repository)) => repository,
-            Ok(Reference::Image(_)) => {
-                return Err(at(&engine::refusal(self, &format!("`uses: {action}`"))));
+            Ok(Reference::Image(image)) => {
+                let shown = format!("`uses: {action}`");
+                self.engine(&shown).map_err(|why| at(&why))?;
+                return match self.prepare_image(&shown, &docker::of_image(&image), number) {
+                    // A step that may be left out is no reason to leave out the job.
+                    Err(_) if !sheet.condition.trim().is_empty() => Ok(()),
+                    prepared => prepared.map_err(|why| at(&why)),
+                };
             }
-            Ok(Reference::Local(_)) => return Ok(()),
+            Ok(Reference::Local(_) | Reference::Own(_)) => return Ok(()),
             Err(error) => return Err(at(&error.to_string())),
         };
         match self.prepare(&repository, number, 0) {
@@ -75,20 +81,35 @@ impl Job<'_> {
         self.say(number, &format!("Action {repository} at commit {commit}"));
         match &found.action.runs {
             Runs::JavaScript(_) => Ok(()),
-            Runs::Docker => Err(engine::refusal(self, &format!("the action {repository}"))),
+            Runs::Docker(_) => {
+                let shown = format!("the action {repository}");
+                self.prepare_image(&shown, &found, number)
+            }
             Runs::Composite { steps, .. } => {
                 for step in steps {
                     let StepWork::Uses { action, .. } = &step.work else { continue };
-                    if let Ok(Reference::Repository(inner)) = Reference::parse(action) {
-                        let prepared = self.prepare(&inner, number, depth + 1);
-                        if step.condition.trim().is_empty() {
-                            prepared?;
+                    let prepared = match Reference::parse(action) {
+                        Ok(Reference::Repository(inner)) => self.prepare(&inner, number, depth + 1),
+                        Ok(Reference::Image(image)) => {
+                            let shown = format!("`uses: {action}` of the action {repository}");
+                            self.prepare_image(&shown, &docker::of_image(&image), number)
                         }
+                        _ => Ok(()),
+                    };
+                    if step.condition.trim().is_empty() {
+                        prepared?;
                     }
                 }
                 Ok(())
             }
         }
+    }
+
+    /// Pulls or builds the image of an action.
+    fn prepare_image(&self, shown: &str, found: &Found, number: u32) -> Result<(), String> {
+        let Runs::Docker(action) = &found.action.runs else { return Ok(()) };
+        let until = self.until();
+        self.image_of(shown, action, &found.folder, false, number, &until).map(drop)
     }
 
     /// An action of another repository, fetched now if it was not before.
@@ -115,8 +136,24 @@ impl Job<'_> {
         let fetched = self.bench.mirrors.fetch(repository, &git, &halt);
         let fetched = fetched.map_err(|error| chain(&error))?;
         let folder = folder_of(&fetched.folder, repository);
-        let action =
+        let mut action =
             Action::read(&folder, &repository.to_string()).map_err(|error| chain(&error))?;
+        if let Runs::Composite { steps, .. } = &mut action.runs {
+            for step in steps {
+                name_home(step, repository, &fetched.commit);
+            }
+        }
         Ok(Found { folder, action, commit: Some(fetched.commit) })
+    }
+}
+
+/// What an action names in its own repository is there at the same commit, and not in that of the
+/// run.
+fn name_home(step: &mut StepSheet, home: &Repository, commit: &str) {
+    if let StepWork::Uses { action, .. } = &mut step.work
+        && let Ok(Reference::Own(path)) = Reference::parse(action)
+    {
+        let version = commit.to_owned();
+        *action = Repository { path, version, ..home.clone() }.to_string();
     }
 }

@@ -36,7 +36,7 @@ impl Job<'_> {
             Err(why) => return self.went_wrong(site, &why),
         };
         self.say(site.number, &details::script(&script, &shell.shown(), &step.view.env));
-        if !folder.is_dir() {
+        if !self.has_folder(&folder) {
             let why = format!("the working directory {} is not there", folder.display());
             return self.went_wrong(site, &why);
         }
@@ -70,8 +70,11 @@ impl Job<'_> {
         };
         let shell = own("shell", written.shell)?.filter(|shell| !shell.is_empty());
         let shell = shell.or_else(|| defaults.and_then(|defaults| defaults.shell.clone()));
-        let shell = Shell::find(shell.as_deref(), &self.search_path())
-            .map_err(|error| error.to_string())?;
+        let shell = match self.own_container() {
+            Some(_) => Shell::in_container(shell.as_deref()),
+            None => Shell::find(shell.as_deref(), &self.search_path()),
+        };
+        let shell = shell.map_err(|error| error.to_string())?;
         let folder = own("working-directory", written.working_directory)?;
         let folder =
             folder.or_else(|| defaults.and_then(|defaults| defaults.working_directory.clone()));
@@ -88,6 +91,7 @@ impl Job<'_> {
         file.and_then(|mut file| file.write_all(shell.script(script).as_bytes())).map_err(
             |error| format!("the script cannot be written to {}: {error}", path.display()),
         )?;
+        self.hand_over(&path);
         Ok(ScriptFile { path })
     }
 }

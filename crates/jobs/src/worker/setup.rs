@@ -4,22 +4,23 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::pipeline::{Defaults, Ending, Order};
 use workflow::expression::{Object, Value};
 
 use super::cancel::CancelSignal;
 use super::job::Job;
+use super::kept;
 use super::said::{Said, set};
-use super::{engine, kept};
-use crate::context::{Fixed, Pairs, mapping, text};
+use crate::context::{Fixed, Pairs, mapping, minutes, text};
 use crate::mask::Masks;
 use crate::process::disk::Watch;
 use crate::workbench::Workbench;
 
 /// The folder in the temp folder in which steps leave what they have to say.
 pub(super) const COMMANDS: &str = "_commands";
-const WORKFLOW: &str = "_workflow";
+pub(super) const WORKFLOW: &str = "_workflow";
 const EVENT: &str = "event.json";
 const STEP_DEBUG: &str = "ACTIONS_STEP_DEBUG";
 
@@ -27,7 +28,11 @@ const STEP_DEBUG: &str = "ACTIONS_STEP_DEBUG";
 #[derive(Debug)]
 pub(super) struct Base {
     pub(super) env: Pairs,
+    /// The same for what the worker itself starts, wherever steps are executed.
+    pub(super) own_env: Pairs,
     pub(super) defaults: Defaults,
+    /// How long steps may go on that want to run although the job was cancelled.
+    pub(super) patience: Duration,
 }
 
 impl Base {
@@ -37,7 +42,12 @@ impl Base {
         set(&mut env, "PATH", bench.host.path.clone());
         set(&mut env, "HOME", folder(&bench.folders.home));
         set(&mut env, "TMPDIR", folder(&bench.folders.temp));
-        Self { env, defaults: Defaults::default() }
+        Self {
+            own_env: env.clone(),
+            env,
+            defaults: Defaults::default(),
+            patience: bench.limits.after_cancel,
+        }
     }
 }
 
@@ -135,6 +145,8 @@ pub(super) fn fixed(
         strategy: context("strategy"),
         secrets: secrets.collect::<Object>().into(),
         runner: of_runner.into_iter().collect::<Object>().into(),
+        container: Object::default().into(),
+        services: Object::default().into(),
         workspace: folders.workspace.clone(),
         home: folders.home.clone(),
         cancel: cancel.clone(),
@@ -154,8 +166,9 @@ impl Job<'_> {
         self.write_event()?;
         self.evaluate_env()?;
         self.evaluate_defaults()?;
+        self.evaluate_patience()?;
         self.take_up(number)?;
-        engine::check(self)?;
+        self.plan_containers()?;
         self.prepare_actions(number)
     }
 
@@ -179,6 +192,18 @@ impl Job<'_> {
             for (name, value) in layer {
                 set(&mut state.env, &name, value);
             }
+        }
+        Ok(())
+    }
+
+    fn evaluate_patience(&mut self) -> Result<(), Ending> {
+        let view = self.view(&super::frame::Frame::of_job(self.fixed.inputs.clone()), None);
+        let given = self.order.cancel_timeout_minutes.as_ref();
+        let minutes = minutes("cancel-timeout-minutes", given, &view)
+            .map_err(|trouble| Ending::Invalid(self.in_file(&trouble.to_string())))?;
+        if let Some(minutes) = minutes {
+            self.base.patience =
+                Duration::try_from_secs_f64(minutes * 60.0).unwrap_or(Duration::MAX);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use model::pipeline::{Annotation, Conclusion, StepReport};
 use serde::{Deserialize, Serialize};
 use workflow::expression::{Object, Value};
@@ -30,6 +31,9 @@ pub(super) struct State {
     pub(super) annotations_left_out: usize,
     /// What was not kept yet for a later attempt.
     pub(super) news: News,
+    /// Whether it has waited at a failure, and for how long.
+    pub(super) has_stayed: bool,
+    pub(super) stayed: SignedDuration,
 }
 
 impl Default for State {
@@ -45,6 +49,8 @@ impl Default for State {
             annotations: Vec::new(),
             annotations_left_out: 0,
             news: News::default(),
+            has_stayed: false,
+            stayed: SignedDuration::ZERO,
         }
     }
 }

@@ -177,6 +177,9 @@ impl Job<'_> {
         };
         let tolerated = outcome == Conclusion::Failure && self.tolerates(sheet, &view, &site);
         let conclusion = if tolerated { Conclusion::Success } else { outcome };
+        if conclusion == Conclusion::Failure && frame.is_job() {
+            self.stay(&mut Running { sheet, frame, view: &mut view, site: &site, said: &mut said });
+        }
         Finished { name, outcome, conclusion, why, said }
     }
 
@@ -202,8 +205,8 @@ impl Job<'_> {
                 site.allowed = Some((minutes, until));
             }
         }
-        let patience = self.bench.limits.after_cancel;
-        let of_job = self.deadline.map(|deadline| {
+        let patience = self.base.patience;
+        let of_job = self.deadline().map(|deadline| {
             let survived = || deadline.max(now).checked_add(patience).unwrap_or(Timestamp::MAX);
             if site.survives { survived() } else { deadline }
         });

@@ -11,7 +11,7 @@ use super::job::Job;
 use super::said::{Said, set_any_case};
 use super::step::{Running, Site, Went};
 use super::telling::remark;
-use super::{details, engine};
+use super::{details, docker};
 use crate::action::{Action, Input, Reference, Repository, Runs};
 use crate::builtin::Builtin;
 use crate::context::{Pairs, Trouble, View, mapping, text};
@@ -56,7 +56,8 @@ impl Job<'_> {
                 self.fetched(repository)
             }
             Reference::Local(path) => self.local(path),
-            Reference::Image(_) => Err(engine::refusal(self, "a step that uses an image")),
+            Reference::Own(path) => self.own_action(path),
+            Reference::Image(image) => Ok(Arc::new(docker::of_image(image))),
         };
         let found = match found {
             Ok(found) => found,
@@ -66,7 +67,13 @@ impl Job<'_> {
             Ok(inputs) => inputs,
             Err(trouble) => return self.went_wrong(site, &trouble),
         };
-        self.check_inputs(&found.action.inputs, &inputs, site, step.said);
+        if !matches!(reference, Reference::Image(_)) {
+            let mut checked = inputs.clone();
+            if let Runs::Docker(_) = found.action.runs {
+                checked.retain(|(name, _)| !docker::is_understood(name));
+            }
+            self.check_inputs(&found.action.inputs, &checked, site, step.said);
+        }
         self.say(site.number, &details::action(written, &inputs, &step.view.env));
         match &found.action.runs {
             Runs::JavaScript(script) => {
@@ -82,9 +89,7 @@ impl Job<'_> {
                 let composite = Composite { steps, outputs, folder: &found.folder };
                 self.run_composite(composite, &inputs, step)
             }
-            Runs::Docker => {
-                self.went_wrong(site, &engine::refusal(self, "an action in a container"))
-            }
+            Runs::Docker(action) => self.run_docker(action, &found, &inputs, step),
         }
     }
 

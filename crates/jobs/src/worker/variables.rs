@@ -57,8 +57,17 @@ impl Job<'_> {
     /// All variables of a program: the machine's, over them the workflow's, over them what only
     /// the worker may say.
     pub(crate) fn variables(&self, view: &View<'_>) -> Variables {
+        self.variables_over(&self.base.env, view)
+    }
+
+    /// The same for a program that the worker itself starts for a step.
+    pub(crate) fn own_variables(&self, view: &View<'_>) -> Variables {
+        self.variables_over(&self.base.own_env, view)
+    }
+
+    pub(super) fn variables_over(&self, base: &[(String, String)], view: &View<'_>) -> Variables {
         let mut variables = Variables::new();
-        for (name, value) in &self.base.env {
+        for (name, value) in base {
             variables.insert(name.clone(), value.clone());
         }
         for (name, value) in &view.env {
@@ -93,7 +102,9 @@ impl Job<'_> {
 
     /// Where the programs are found that the worker itself starts for a step.
     pub(crate) fn search_path(&self) -> SearchPath {
-        SearchPath::new(&self.state().path, &self.bench.host.path)
+        // What the machine has besides is of no use in a container.
+        let machine = if self.own_container().is_some() { "" } else { &self.bench.host.path };
+        SearchPath::new(&self.state().path, machine)
     }
 
     /// A program that the machine itself has.

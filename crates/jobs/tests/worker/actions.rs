@@ -1,5 +1,6 @@
 //! Actions: composite ones, JavaScript, local and from mirrors.
 
+use jobs::workbench::Source;
 use serde_json::json;
 
 use crate::support::*;
@@ -304,4 +305,61 @@ fn what_is_no_plain_file_is_not_read() {
         "{}",
         outcome.why(4)
     );
+}
+
+const WHERE: &str = "
+runs:
+  using: composite
+  steps:
+    - {run: 'cat \"$GITHUB_ACTION_PATH/../word\"', shell: bash}
+";
+
+#[test]
+fn an_action_of_the_runs_own_repository_needs_no_checkout() {
+    let mut machine = Machine::new();
+    let tree = machine.path("tree");
+    let files = [("actions/where/action.yml", WHERE), ("actions/word", "committed\n")];
+    let sha = repository(&tree, &files);
+    write(&tree.join("actions/word"), "as it is\n");
+    let steps = || vec![uses("$/actions/where", json!({})), run("ls -A")];
+    let mut of = |source| {
+        let mut order = order(steps());
+        order.contexts.get_mut("github").expect("a context")["sha"] = json!(sha);
+        machine.bench.source = source;
+        let outcome = machine.execute(&order).succeeded();
+        machine.next_job();
+        (outcome.said(0), outcome.said(1))
+    };
+    let said = |(action, listed): (String, String)| {
+        assert_eq!(listed, "", "nothing is put into the workspace");
+        action.lines().last().unwrap_or_default().to_owned()
+    };
+    assert_eq!(said(of(Source::WorkingTree(tree.clone()))), "as it is");
+    assert_eq!(said(of(Source::Repository(tree.join(".git")))), "committed");
+
+    machine.bench.source = Source::Nothing;
+    let outcome = machine.run(steps()).failed();
+    assert_eq!(outcome.why(0), "this run has no repository to take it from");
+}
+
+#[test]
+fn a_fetched_action_finds_others_of_its_repository_at_its_commit() {
+    let outer = "runs: {using: composite, steps: [{uses: $/inner}]}";
+    let inner = "runs: {using: composite, steps: [{run: echo one, shell: bash}]}";
+    let (mut machine, commit) =
+        with_mirror(&[("outer/action.yml", outer), ("inner/action.yml", inner)]);
+    machine.write(
+        "inner/action.yml",
+        "runs: {using: composite, steps: [{run: 'false', shell: bash}]}",
+    );
+    let outcome = machine.run(vec![uses("acme/actions/outer@v1", json!({}))]).succeeded();
+    assert_eq!(outcome.said(0).lines().last(), Some("one"), "{}", outcome.log(0));
+    // What the tag names since then is another version of both.
+    let place = machine.path("mirror/acme/actions");
+    write(&place.join("inner/action.yml"), "not read");
+    crate::support::commit(&place, "later");
+    machine.next_job();
+    let pinned = format!("acme/actions/outer@{commit}");
+    let outcome = machine.run(vec![uses(&pinned, json!({}))]).succeeded();
+    assert_eq!(outcome.said(0).lines().last(), Some("one"));
 }

@@ -1,5 +1,6 @@
 //! `actions/cache` and its halves.
 
+use model::pipeline::CacheMode;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -130,4 +131,32 @@ fn what_is_missing_is_said() {
     assert_eq!(outcome.why(0), "Input required and not supplied: key");
     assert_eq!(outcome.outcomes()[1], "success");
     assert!(outcome.log(1).contains("Path Validation Error"));
+}
+
+#[test]
+fn a_job_does_with_caches_what_its_mode_lets_it() {
+    let mut machine = Machine::new();
+    let mut with = |mode: Option<CacheMode>, event: &str, at: &str| {
+        let mut order = order(vec![
+            uses("actions/cache/restore@v4", key(at, "")).id("c"),
+            run("echo \"hit=[${{ steps.c.outputs.cache-hit }}]\"; mkdir -p deps; touch deps/x"),
+            uses("actions/cache/save@v4", key(at, "")),
+        ]);
+        order.cache_mode = mode;
+        let github = order.contexts.get_mut("github").expect("a context");
+        github["event_name"] = json!(event);
+        github["event"]["repository"]["default_branch"] = json!("main");
+        github["ref"] = json!("refs/heads/main");
+        let outcome = machine.execute(&order).succeeded();
+        machine.next_job();
+        (outcome.said(1).contains("hit=[true]"), outcome.log(2).contains("Cache saved"))
+    };
+    assert_eq!(with(Some(CacheMode::Read), "push", "k"), (false, false));
+    assert_eq!(with(Some(CacheMode::None), "push", "k"), (false, false));
+    // Whoever comments on an issue must not leave anything for those who come after.
+    assert_eq!(with(None, "issue_comment", "k"), (false, false));
+    assert_eq!(with(Some(CacheMode::WriteOnly), "issue_comment", "k"), (false, true));
+    assert_eq!(with(Some(CacheMode::WriteOnly), "push", "k"), (false, false));
+    assert_eq!(with(None, "issue_comment", "k"), (true, false));
+    assert_eq!(with(None, "push", "other"), (false, true));
 }

@@ -73,6 +73,23 @@ fn the_patience_with_such_a_step_has_an_end() {
 }
 
 #[test]
+fn a_job_may_say_how_long_the_patience_is() {
+    let machine = Machine::new();
+    let cancel = CancelSignal::new();
+    let canceller = cancel_when(machine.workspace("ready"), &cancel);
+    let mut order = order(vec![run("touch ready; exec sleep 300").when("always()")]);
+    order.cancel_timeout_minutes = Some("${{ fromJSON('0.002') }}".into());
+    let outcome = machine.execute_until(&order, &cancel, |_| {});
+    canceller.join().expect("it cancels");
+    assert_eq!(outcome.outcomes()[0], "cancelled");
+
+    let machine = Machine::new();
+    order.cancel_timeout_minutes = Some("${{ github.sha }}".into());
+    let outcome = machine.execute(&order);
+    assert!(outcome.invalid().contains("cancel-timeout-minutes"), "{}", outcome.invalid());
+}
+
+#[test]
 fn a_job_that_is_cancelled_before_it_begins_does_nothing() {
     let machine = Machine::new();
     let cancel = CancelSignal::new();
@@ -91,7 +108,9 @@ fn what_steps_leave_running_is_ended_with_the_job() {
     let machine = Machine::new();
     let steps = vec![
         run("setsid sleep 300 > /dev/null 2>&1 &\necho $! > left"),
-        run("kill -0 $(cat left) && echo 'still there'"),
+        // It may still be on its way to what it becomes.
+        run("until grep -aq ^sleep /proc/$(cat left)/cmdline; do sleep 0.02; done\n\
+             kill -0 $(cat left) && echo 'still there'"),
     ];
     let outcome = machine.run(steps).succeeded();
     assert_eq!(outcome.said(1), "still there\n");

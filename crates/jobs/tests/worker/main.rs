@@ -3,6 +3,7 @@
 mod actions;
 mod artifacts;
 mod background;
+mod breakpoint;
 mod caches;
 mod checkout;
 mod confined;

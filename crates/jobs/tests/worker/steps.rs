@@ -124,6 +124,7 @@ fn the_outputs_of_a_job_are_made_at_its_end() {
     order.environment = Some(model::pipeline::Environment {
         name: "staging".to_owned(),
         url: Some("https://${{ steps.version.outputs.v }}.acme.example".to_owned()),
+        deployment: None,
     });
     let outcome = machine.execute(&order).succeeded();
     assert_eq!(outcome.report.outputs, [("version".to_owned(), "v1.2.3".to_owned())]);
@@ -145,6 +146,7 @@ fn events_tell_what_happens_as_it_happens() {
                 Event::StepEnded { step, report, .. } => format!("{step} {}", report.conclusion),
                 Event::Annotated { step, .. } => format!("{step} annotated"),
                 Event::Summary { step, .. } => format!("{step} summary"),
+                Event::Stuck { step, .. } => format!("{step} stuck"),
                 Event::Ended(_) => "ended".to_owned(),
             }
         })
@@ -187,6 +189,11 @@ fn what_needs_a_container_engine_is_refused_before_the_first_step() {
          Podman answers on this machine: start one, or name it by DOCKER_HOST"
     );
     assert_eq!(outcome.outcomes()[..2], ["skipped", "failure"]);
+    machine.next_job();
+    let mut with_service = order(vec![run("echo no")]);
+    with_service.services = Some(json!({"none": "", "db": {"image": "postgres"}}));
+    let outcome = machine.execute(&with_service);
+    assert!(outcome.invalid().contains("`jobs.test.services.db` needs a container engine"));
     machine.next_job();
     let mut without = order(vec![run("echo yes")]);
     without.container = Some(json!("${{ matrix.image }}"));

@@ -58,6 +58,7 @@ impl Machine {
             clock,
             processes: processes.clone(),
             confinement: None,
+            breakpoint: None,
             limits: Limits::default(),
             debug: false,
         };
@@ -219,6 +220,8 @@ pub(crate) fn order(steps: Vec<StepSheet>) -> Order {
         env: Vec::new(),
         defaults: Defaults::default(),
         timeout_seconds: 600,
+        cancel_timeout_minutes: None,
+        cache_mode: None,
         permissions: None,
         environment: None,
         container: None,

@@ -4,11 +4,12 @@ use serde_json::{Value as Json, json};
 
 use crate::shape;
 use crate::shape::{Decode, FromText, OneOrMany, Schemas, Shape};
+use crate::vault::SecretName;
 use crate::yaml::{Node, Value};
 
 use super::setting::{secret_name, secret_schema};
 use super::words::is_email;
-use super::{SecretName, Url, secret};
+use super::{Url, secret};
 
 shape! {
     /// Somebody who is told. An address alone is told what most want to know.

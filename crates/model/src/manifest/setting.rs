@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use crate::shape::{Decode, FromText, Misfit, Schemas, Shape};
 use crate::source::{Finding, quoted};
+use crate::vault::{MAX_SECRET_NAME, SecretName, SecretNameError};
 use crate::yaml::{Node, Value};
 
 use super::secret;
@@ -26,27 +27,29 @@ impl FromText for VariableName {
     }
 }
 
-text_word! {
-    /// The name under which a secret is kept.
-    SecretName
-}
-
+/// As the vault and the workflows know it.
 impl FromText for SecretName {
     const WHAT: &'static str = "the name of a secret";
-    const HOW: &'static str =
-        "use letters, digits, `_`, `-`, `.` and `/`, beginning with a letter or `_`";
-    const PATTERN: Option<&'static str> = Some("^[A-Za-z_][A-Za-z0-9_./-]*$");
+    const HOW: &'static str = "use letters, digits and `_`, beginning with a letter or `_`";
+    const PATTERN: Option<&'static str> =
+        Some("^(?![Gg][Ii][Tt][Hh][Uu][Bb]_)[A-Za-z_][A-Za-z0-9_]{0,127}$");
 
     fn from_text(text: &str) -> Result<Self, Misfit> {
-        let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        let fits =
-            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/');
-        if begins && text.bytes().all(fits) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Misfit::default())
-        }
+        text.parse().map_err(|error| match error {
+            SecretNameError::Malformed => tamed(text),
+            SecretNameError::Reserved => {
+                Misfit::hint("choose another: names that begin with `GITHUB_` belong to workflows")
+            }
+            SecretNameError::Long => Misfit::hint(format!("use at most {MAX_SECRET_NAME} letters")),
+        })
     }
+}
+
+/// The name that was most likely meant: `chat/webhook` is `chat_webhook` here.
+fn tamed(text: &str) -> Misfit {
+    let tame = text.replace(['-', '.', '/'], "_");
+    let is_name = tame != text && tame.parse::<SecretName>().is_ok();
+    if is_name { Misfit::hint(format!("write `{tame}`")) } else { Misfit::default() }
 }
 
 /// The value of a variable.
@@ -124,4 +127,27 @@ pub(super) fn secret_schema() -> Json {
         "required": ["secret"],
         "additionalProperties": false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_named_as_the_vault_names_it() {
+        let named = |text: &str| SecretName::from_text(text).map(String::from);
+        assert_eq!(named("chat_webhook"), Ok("CHAT_WEBHOOK".to_owned()));
+        for (text, hint) in [
+            ("chat/web-hook.2", Some("write `chat_web_hook_2`")),
+            (
+                "GITHUB_TOKEN",
+                Some("choose another: names that begin with `GITHUB_` belong to workflows"),
+            ),
+            ("2FA", None),
+            ("github-token", None),
+        ] {
+            assert_eq!(named(text).unwrap_err().hint.as_deref(), hint, "{text}");
+        }
+        assert!(named(&"a".repeat(MAX_SECRET_NAME + 1)).is_err());
+    }
 }

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Defaults, Environment, StepSheet, Template, Tree, Values};
+use super::{CacheMode, Defaults, Environment, StepSheet, Template, Tree, Values};
 use crate::id::{JobId, RunId};
 use crate::name::ServiceName;
+use crate::persisted::is_default;
 
 /// One attempt at one job. Secrets are named in it, never written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,13 @@ pub struct Order {
     pub env: Vec<Tree>,
     pub defaults: Defaults,
     pub timeout_seconds: u64,
+    /// How long steps may go on that want to run although the job was cancelled: a number of
+    /// minutes, or an expression.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cancel_timeout_minutes: Option<Tree>,
+    /// `None` where nobody says.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cache_mode: Option<CacheMode>,
     pub permissions: Option<Tree>,
     pub environment: Option<Environment>,
     pub container: Option<Tree>,

@@ -16,8 +16,12 @@ pub type Env = Vec<(String, Template)>;
 /// One workflow. It has been checked: names are right, needs form no cycle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sheet {
-    /// Relative to the repository.
+    /// Relative to the repository; with the repository before it, and what was asked for behind
+    /// it, where that is another one.
     pub path: String,
+    /// The commit of the other repository at which it was read.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub commit: Option<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -161,6 +165,29 @@ pub struct Strategy {
 #[serde(transparent)]
 pub struct Matrix(pub Tree);
 
+impl Matrix {
+    /// Each value that a key has in some cell; `None` where only expressions know them.
+    pub fn values(&self) -> Option<Vec<(&str, &Tree)>> {
+        let mut all: Vec<(&str, &Tree)> = Vec::new();
+        for (axis, values) in self.0.as_object()? {
+            match axis.as_str() {
+                "exclude" => {}
+                "include" => {
+                    for cell in values.as_array()? {
+                        all.extend(cell.as_object()?.iter().map(|(key, it)| (key.as_str(), it)));
+                    }
+                }
+                axis => all.extend(values.as_array()?.iter().map(|value| (axis, value))),
+            }
+        }
+        let is_computed = |text: &str| text.contains("${{");
+        let is_plain = |(key, value): &(&str, &Tree)| {
+            !is_computed(key) && !value.as_str().is_some_and(is_computed)
+        };
+        all.iter().all(is_plain).then_some(all)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
@@ -181,6 +208,12 @@ pub struct Steps {
     pub defaults: Defaults,
     #[serde(default, skip_serializing_if = "is_default")]
     pub timeout_minutes: Option<Tree>,
+    /// How long steps may go on that want to run although the job was cancelled.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cancel_timeout_minutes: Option<Tree>,
+    /// What is written for the job, or for its file, within what its callers have left it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cache_mode: Option<CacheMode>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub container: Option<Tree>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -203,6 +236,59 @@ pub struct Environment {
     pub name: Template,
     #[serde(default, skip_serializing_if = "is_default")]
     pub url: Option<Template>,
+    /// Whether entering it counts as a deployment: a truth value, or an expression. It does where
+    /// nothing is said.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deployment: Option<Tree>,
+}
+
+/// What a job may do with caches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CacheMode {
+    None,
+    Read,
+    /// Both.
+    Write,
+    WriteOnly,
+}
+
+impl CacheMode {
+    pub const ALL: [Self; 4] = [Self::None, Self::Read, Self::Write, Self::WriteOnly];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::WriteOnly => "write-only",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
+    }
+
+    pub const fn restores(self) -> bool {
+        matches!(self, Self::Read | Self::Write)
+    }
+
+    pub const fn saves(self) -> bool {
+        matches!(self, Self::Write | Self::WriteOnly)
+    }
+
+    /// What both let pass.
+    #[must_use]
+    pub const fn within(self, other: Self) -> Self {
+        let restores = self.restores() && other.restores();
+        let saves = self.saves() && other.saves();
+        match (restores, saves) {
+            (true, true) => Self::Write,
+            (true, false) => Self::Read,
+            (false, true) => Self::WriteOnly,
+            (false, false) => Self::None,
+        }
+    }
 }
 
 /// A job that is a workflow of its own.

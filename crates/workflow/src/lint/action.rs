@@ -17,8 +17,10 @@ pub(super) use local::Actions;
 /// What is named by `uses`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Uses<'a> {
-    /// A folder of the repository, without `./`.
+    /// A folder of the workspace, without `./`.
     Local(&'a str),
+    /// A folder of the repository that the file is in, without `$/`.
+    Own(&'a str),
     Docker,
     /// `owner/repository`, perhaps with a path, and the version.
     Remote {
@@ -31,6 +33,9 @@ impl<'a> Uses<'a> {
     fn read(action: &'a str) -> Option<Self> {
         if let Some(path) = action.strip_prefix("./") {
             return Some(Self::Local(path.trim_end_matches('/')));
+        }
+        if let Some(path) = action.strip_prefix("$/") {
+            return Some(Self::Own(path.trim_end_matches('/')));
         }
         if action.starts_with("docker://") {
             return Some(Self::Docker);
@@ -56,7 +61,7 @@ pub(super) fn outputs(step: &Step, actions: &Actions<'_>) -> Shape {
             Some(Uses::Remote { name, .. }) => Known::named(name)
                 .and_then(|known| known.outputs)
                 .map(|outputs| outputs.iter().map(|name| text(name)).collect()),
-            Some(Uses::Local(path)) => {
+            Some(Uses::Local(path) | Uses::Own(path)) => {
                 let found = actions.find(path);
                 let outputs = found.action().and_then(|action| action.outputs.as_ref());
                 outputs.map(|outputs| outputs.iter().map(|name| text(name)).collect())
@@ -83,6 +88,9 @@ pub(super) fn check(workflow: &Workflow, actions: &Actions<'_>, report: &mut Rep
                     Some(Uses::Local(path)) => {
                         local::check(path, action, with.as_ref(), (actions, before), report);
                     }
+                    Some(Uses::Own(path)) => {
+                        local::check_own(path, action, with.as_ref(), actions, report);
+                    }
                     Some(Uses::Remote { name, version }) => {
                         let known = Known::named(name);
                         if let Some(finding) = known.and_then(|known| old(known, version, action)) {
@@ -94,12 +102,25 @@ pub(super) fn check(workflow: &Workflow, actions: &Actions<'_>, report: &mut Rep
                             check_known(known, version, action, with.as_ref(), report);
                         }
                     }
-                    Some(Uses::Docker) | None => {}
+                    Some(Uses::Docker) => image(action, report),
+                    None => {}
                 }
             }
         }
     }
     pins.tell(report);
+}
+
+/// An image whose tag is not there.
+fn image(action: &At<String>, report: &mut Report<'_>) {
+    if action.value.ends_with(':') {
+        let message = format!("{} ends where a tag should be", quoted(&action.value));
+        report.tell(
+            Finding::error("image", message, action.span)
+                .label("no tag behind the `:`")
+                .hint("write a tag, or better a digest: `docker://image@sha256:…`"),
+        );
+    }
 }
 
 /// Steps in their order, those that run side by side one after the other.

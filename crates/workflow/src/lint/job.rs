@@ -8,19 +8,24 @@ use super::action::flat;
 use super::expression::path;
 use super::{Options, Report};
 use crate::expression::{Condition, Node as Part};
-use crate::syntax::model::{Concurrency, Job, Permissions, Step, StepWork, Steps, Work, Workflow};
+use crate::syntax::model::{
+    CacheMode, Concurrency, Job, Permissions, Step, StepWork, Steps, Work, Workflow,
+};
 use crate::syntax::{At, Given, Node, Text};
 
 pub(super) fn check(workflow: &Workflow, options: &Options<'_>, report: &mut Report<'_>) {
     permissions(workflow.permissions.as_ref(), report);
+    strangers_caches(workflow, workflow.cache_mode.as_ref(), report);
     concurrency(workflow, workflow.concurrency.as_ref(), None, report);
     variables(workflow.env.as_ref(), report);
     for job in &workflow.jobs {
         permissions(job.permissions.as_ref(), report);
+        strangers_caches(workflow, job.cache_mode.as_ref(), report);
         concurrency(workflow, job.concurrency.as_ref(), Some(job), report);
         repeated_need(job, report);
         if let Some(Given::Fixed(strategy)) = &job.strategy {
             positive("max-parallel", strategy.max_parallel.as_ref(), report);
+            whole("max-parallel", strategy.max_parallel.as_ref(), report);
         }
         let Work::Steps(steps) = &job.work else { continue };
         positive("timeout-minutes", steps.timeout_minutes.as_ref(), report);
@@ -91,6 +96,43 @@ fn positive(key: &str, number: Option<&Given<At<f64>>>, report: &mut Report<'_>)
         report.tell(Finding::warning("not-positive", message, *span).label("not positive"));
     }
 }
+
+fn whole(key: &str, number: Option<&Given<At<f64>>>, report: &mut Report<'_>) {
+    let Some(Given::Fixed(At { value, span })) = number else { return };
+    if value.fract() != 0.0 {
+        let message = format!("`{key}` must be a whole number");
+        report.tell(Finding::warning("not-whole", message, *span).label("a part of a job"));
+    }
+}
+
+/// What runs may save that strangers start, those find that have more to lose.
+fn strangers_caches(workflow: &Workflow, mode: Option<&At<CacheMode>>, report: &mut Report<'_>) {
+    let Some(mode) = mode.filter(|mode| mode.value.saves()) else { return };
+    let Some(event) = STRANGERS.iter().find_map(|name| workflow.event(name)) else { return };
+    let message = format!(
+        "what strangers start by {} can save caches of the default branch",
+        quoted(&event.name.value)
+    );
+    report.tell(
+        Finding::warning("cache-poisoning", message, mode.span)
+            .label("later runs restore what these leave")
+            .also(event.name.span, "anybody can cause it")
+            .hint("write `cache-mode: read`, or leave it out"),
+    );
+}
+
+/// Events that anybody can cause, whose runs are in the name of the default branch.
+const STRANGERS: &[&str] = &[
+    "discussion",
+    "discussion_comment",
+    "fork",
+    "issue_comment",
+    "issues",
+    "pull_request_comment",
+    "pull_request_target",
+    "watch",
+    "workflow_run",
+];
 
 /// Names that no shell can read.
 fn variables(env: Option<&Node>, report: &mut Report<'_>) {

@@ -268,6 +268,10 @@ fn shell(shell: Option<&Text>, system: Option<System>, report: &mut Report<'_>) 
             if name.eq_ignore_ascii_case("powershell") { "write `pwsh`" } else { "write `bash`" };
         let finding = Finding::error("unknown-shell", message, span);
         report.tell(finding.label("not on this job's machine").hint(hint));
+    } else if system == Some(System::Windows) && name.eq_ignore_ascii_case("sh") {
+        let message = "the shell `sh` is not there on Windows";
+        let finding = Finding::error("unknown-shell", message, span);
+        report.tell(finding.label("not on this job's machine").hint("write `bash`"));
     }
 }
 

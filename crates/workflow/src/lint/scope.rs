@@ -19,6 +19,7 @@ use crate::syntax::model::{Job, Step, StepWork, Work, Workflow};
 pub(super) struct FileScope {
     github: Shape,
     inputs: Shape,
+    secrets: Shape,
     jobs: Rc<Object>,
     /// The same where all jobs went well.
     jobs_well: Rc<Object>,
@@ -66,6 +67,7 @@ impl FileScope {
         Self {
             github: fixed::github(workflow),
             inputs: inputs::shape(workflow),
+            secrets: fixed::secrets(workflow),
             jobs: jobs(false),
             jobs_well: jobs(true),
         }
@@ -163,7 +165,7 @@ impl Scope<'_> {
             "strategy" => fixed::strategy(),
             "env" => Shape::open(Holder::Context("env"), Vec::new(), Shape::Text),
             "vars" => Shape::open(Holder::Context("vars"), Vec::new(), Shape::Text),
-            "secrets" => Shape::open(Holder::Context("secrets"), Vec::new(), Shape::Text),
+            "secrets" => self.file.secrets.clone(),
             _ => Shape::Any,
         }
     }

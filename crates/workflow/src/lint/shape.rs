@@ -68,6 +68,8 @@ pub(super) enum Holder {
     /// A context or a part of one, as it is written: `github`, `job.container`.
     Context(&'static str),
     Inputs,
+    /// Those that a called workflow says it takes.
+    Secrets,
     Matrix,
     Needs,
     /// The outputs of a needed job.

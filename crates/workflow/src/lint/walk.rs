@@ -191,6 +191,7 @@ impl Walker<'_> {
         }
         if let Some(environment) = self.given(steps.environment.as_ref(), job, Role::Anything) {
             self.text(environment.name.as_ref(), job);
+            self.flag(environment.deployment.as_ref(), job);
         }
         self.variables(steps.env.as_ref(), job);
         self.defaults(&steps.defaults, job);

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::pipeline::{
-    Call, Environment, JobSheet, Matrix, PassedSecrets, RunsOn, Steps, Strategy, Tree, Work,
+    CacheMode, Call, Environment, JobSheet, Matrix, PassedSecrets, RunsOn, Steps, Strategy, Tree,
+    Work,
 };
 
 use super::{boolean, concurrency, defaults, line, number, permissions, raw, step, tree};
@@ -15,6 +16,7 @@ pub(super) fn of_job(
     job: &written::Job,
     workflow: &Workflow,
     places: &BTreeMap<String, usize>,
+    left: Option<CacheMode>,
 ) -> Option<JobSheet> {
     // A job may be named twice.
     let needs: BTreeSet<usize> = job
@@ -22,12 +24,13 @@ pub(super) fn of_job(
         .iter()
         .filter_map(|need| places.get(&need.value.to_ascii_lowercase()).copied())
         .collect();
+    let caches = caches(job, workflow, left);
     let (work, continue_on_error) = match &job.work {
         written::Work::Steps(steps) => {
-            let work = Work::Steps(Box::new(of_steps(steps, workflow)));
+            let work = Work::Steps(Box::new(of_steps(steps, workflow, caches)));
             (work, boolean(steps.continue_on_error.as_ref()))
         }
-        written::Work::Call(call) => (Work::Call(Box::new(of_call(call)?)), None),
+        written::Work::Call(call) => (Work::Call(Box::new(of_call(call, caches)?)), None),
     };
     Some(JobSheet {
         key: job.id.value.clone(),
@@ -41,6 +44,16 @@ pub(super) fn of_job(
         continue_on_error,
         work,
     })
+}
+
+/// What the job may do with caches: what is written nearest to it, and no more than its callers
+/// have left it.
+fn caches(job: &written::Job, workflow: &Workflow, left: Option<CacheMode>) -> Option<CacheMode> {
+    let own = job.cache_mode.as_ref().or(workflow.cache_mode.as_ref()).map(|mode| mode.value);
+    match (own, left) {
+        (Some(own), Some(left)) => Some(own.within(left)),
+        (own, left) => own.or(left),
+    }
 }
 
 pub(super) fn condition(condition: Option<&written::Condition>) -> String {
@@ -75,7 +88,7 @@ fn computed_strategy(text: &Text) -> Strategy {
 /// No matrix has more cells.
 const NO_LIMIT: u32 = 256;
 
-fn of_steps(steps: &written::Steps, workflow: &Workflow) -> Steps {
+fn of_steps(steps: &written::Steps, workflow: &Workflow, cache_mode: Option<CacheMode>) -> Steps {
     let outputs = steps.outputs.iter();
     Steps {
         runs_on: steps.runs_on.as_ref().map_or_else(runs_nowhere, runs_on),
@@ -83,6 +96,8 @@ fn of_steps(steps: &written::Steps, workflow: &Workflow) -> Steps {
         env: steps.env.as_ref().map_or(Tree::Null, tree),
         defaults: defaults(&steps.defaults),
         timeout_minutes: number(steps.timeout_minutes.as_ref()),
+        cancel_timeout_minutes: number(steps.cancel_timeout_minutes.as_ref()),
+        cache_mode,
         container: steps.container.as_ref().map(|given| part(given, container)),
         services: steps.services.as_ref().map(|given| {
             part(given, |services| {
@@ -91,7 +106,7 @@ fn of_steps(steps: &written::Steps, workflow: &Workflow) -> Steps {
             })
         }),
         outputs: outputs.map(|(name, value)| (name.value.clone(), raw(value))).collect(),
-        steps: step::of_steps(&steps.steps, &workflow.source),
+        steps: step::of_steps(&steps.steps, workflow),
     }
 }
 
@@ -110,14 +125,16 @@ fn runs_nowhere() -> RunsOn {
 }
 
 fn environment(given: &Given<written::Environment>) -> Option<Environment> {
-    let (name, url) = match given {
-        Given::Computed(text) => (raw(text), None),
-        Given::Fixed(environment) => {
-            (environment.name.as_ref().map(raw)?, environment.url.as_ref().map(raw))
-        }
+    let environment = match given {
+        Given::Computed(text) => Environment { name: raw(text), url: None, deployment: None },
+        Given::Fixed(environment) => Environment {
+            name: environment.name.as_ref().map(raw)?,
+            url: environment.url.as_ref().map(raw),
+            deployment: boolean(environment.deployment.as_ref()),
+        },
     };
     // An empty name is how a job says that it wants none.
-    (!name.is_empty()).then_some(Environment { name, url })
+    (!environment.name.is_empty()).then_some(environment)
 }
 
 /// What is written out, as a tree, or the expression in its place.
@@ -154,10 +171,10 @@ fn container(container: &written::Container) -> Tree {
     fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
-fn of_call(call: &written::Call) -> Option<Call> {
+fn of_call(call: &written::Call, caches: Option<CacheMode>) -> Option<Call> {
     let with = entries(call.with.as_ref());
     Some(Call {
-        sheet: super::of_workflow(call.workflow.as_ref()?)?,
+        sheet: super::of_workflow(call.workflow.as_ref()?, caches)?,
         with: with.map(|(name, value)| (name, tree(value))).collect(),
         secrets: match &call.secrets {
             Secrets::Inherit(_) => PassedSecrets::Inherit,

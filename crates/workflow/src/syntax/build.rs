@@ -14,7 +14,9 @@ use std::sync::Arc;
 
 use model::source::{Severity, Source, Span};
 
-use super::model::{Access, Concurrency, Condition, Defaults, Permissions, Queue, Scope, Workflow};
+use super::model::{
+    Access, CacheMode, Concurrency, Condition, Defaults, Permissions, Queue, Scope, Workflow,
+};
 use super::node::{At, Entry, Given, Node, OPEN, Text, Value};
 use super::problem::{ProblemKind, Stage};
 use super::problems::Problems;
@@ -27,11 +29,13 @@ const LONGEST_GROUP: usize = 400;
 pub(super) fn build(source: Arc<Source>, tree: Node, problems: &mut Problems) -> Workflow {
     let mut workflow = Workflow {
         source,
+        home: None,
         name: None,
         description: None,
         run_name: None,
         on: Vec::new(),
         permissions: None,
+        cache_mode: None,
         env: None,
         defaults: Defaults::default(),
         concurrency: None,
@@ -46,6 +50,7 @@ pub(super) fn build(source: Arc<Source>, tree: Node, problems: &mut Problems) ->
             "run-name" => workflow.run_name = text(value),
             "on" => workflow.on = builder.events(value),
             "permissions" => workflow.permissions = permissions(value),
+            "cache-mode" => workflow.cache_mode = cache_mode(value),
             "env" => workflow.env = Some(value.clone()),
             "defaults" => workflow.defaults = defaults(value),
             "concurrency" => workflow.concurrency = builder.concurrency(value, "concurrency"),
@@ -202,6 +207,11 @@ fn defaults(node: &Node) -> Defaults {
         }
     }
     defaults
+}
+
+fn cache_mode(node: &Node) -> Option<At<CacheMode>> {
+    let word = word(node)?;
+    Some(At { value: CacheMode::named(&word.value)?, span: word.span })
 }
 
 fn permissions(node: &Node) -> Option<At<Permissions>> {

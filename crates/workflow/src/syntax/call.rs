@@ -15,6 +15,16 @@ pub(super) use walk::Walk;
 pub trait Files {
     /// The bytes of a file, or why there are none.
     fn read(&self, place: &Place) -> Result<Vec<u8>, String>;
+
+    /// Why files of another repository are not looked at, which is nobody's mistake.
+    fn passes_over(&self, _: &Repository) -> Option<String> {
+        None
+    }
+
+    /// The commit at which files of another repository are read, if its reference is none.
+    fn commit(&self, _: &Repository) -> Option<String> {
+        None
+    }
 }
 
 /// Which file is meant.
@@ -40,7 +50,7 @@ const FOLDER: &str = ".github/workflows/";
 impl Place {
     /// What `uses` means in a file.
     pub(super) fn called(uses: &str, from: &Self) -> Option<Self> {
-        if let Some(path) = uses.strip_prefix("./") {
+        if let Some(path) = of_own_repository(uses) {
             let place = Self { repository: from.repository.clone(), path: path.to_owned() };
             return is_workflow(path).then_some(place);
         }
@@ -57,6 +67,16 @@ impl Place {
 fn is_workflow(path: &str) -> bool {
     let file = path.strip_prefix(FOLDER).unwrap_or_default();
     !file.is_empty() && !file.contains('/')
+}
+
+/// The path of a workflow that is called in the repository that the caller is in, at the same
+/// commit: the two ways to write it mean the same.
+fn of_own_repository(uses: &str) -> Option<&str> {
+    match uses.strip_prefix("$/") {
+        // Its version is that of the caller, and cannot be another.
+        Some(path) => (!path.contains('@')).then_some(path),
+        None => uses.strip_prefix("./"),
+    }
 }
 
 impl fmt::Display for Place {

@@ -174,6 +174,7 @@ mapping!(KEYS: "a workflow", {
     "defaults": Rule::mapping(&DEFAULTS),
     "env": Rule::mapping(&VARIABLES).naming(&EARLY_WITH_SECRETS),
     "permissions": PERMISSIONS,
+    "cache-mode": CACHE_MODE,
     "concurrency": Rule::TEXT.or_mapping(&CONCURRENCY).naming(&EARLY),
     "jobs" required: Rule::mapping(&job::JOBS),
 });
@@ -191,6 +192,8 @@ mapping!(CONCURRENCY: "`concurrency`", {
     "cancel-in-progress": Rule::BOOL,
     "queue": Rule::one_of(&["single", "max"]),
 });
+
+const CACHE_MODE: Rule = Rule::one_of(&["read", "write", "write-only", "none"]);
 
 const PERMISSIONS: Rule = Rule::one_of(&["read-all", "write-all"]).or_mapping(&SCOPES);
 const ACCESS: Rule = Rule::one_of(&["read", "write", "none"]);

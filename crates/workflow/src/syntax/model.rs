@@ -23,17 +23,24 @@ pub use job::{
 pub use permissions::{Access, Permissions, Scope};
 pub use step::{Id, Step, StepWork, WaitFor};
 
+pub use ::model::pipeline::CacheMode;
+
+use super::call::Repository;
 use super::node::{At, Given, Node, Text};
 
 /// One workflow file.
 #[derive(Debug, Clone)]
 pub struct Workflow {
     pub source: Arc<Source>,
+    /// The repository that it is in, at its commit where that is known; nothing for the one at
+    /// hand.
+    pub home: Option<Repository>,
     pub name: Option<Text>,
     pub description: Option<Text>,
     pub run_name: Option<Text>,
     pub on: Vec<Event>,
     pub permissions: Option<At<Permissions>>,
+    pub cache_mode: Option<At<CacheMode>>,
     /// A mapping of texts; its keys and values, or the whole, may be expressions.
     pub env: Option<Node>,
     pub defaults: Defaults,

@@ -189,6 +189,11 @@ pub enum ProblemKind {
         uses: String,
         why: String,
     },
+    /// It is in a repository that is not looked at.
+    CallElsewhere {
+        uses: String,
+        why: String,
+    },
     CallTooDeep {
         limit: usize,
     },

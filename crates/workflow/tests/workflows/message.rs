@@ -228,7 +228,9 @@ fn message(problem: &Problem, source: &Source) -> (String, bool) {
         P::Permissions { workflow, job, exceeded } => {
             permissions(workflow, job.as_deref(), exceeded)
         }
-        P::CallNotFound { .. } => "Unable to find reusable workflow".to_owned(),
+        P::CallNotFound { .. } | P::CallElsewhere { .. } => {
+            "Unable to find reusable workflow".to_owned()
+        }
         // What GitHub says of these is in no case.
         P::CallSyntax { .. } | P::CallCycle { .. } | P::Default { .. } | P::Rewritten { .. } => {
             format!("{:?}", problem.kind)

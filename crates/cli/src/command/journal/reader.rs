@@ -74,7 +74,7 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use model::journal::{Record, Sealed};
-    use ports::fake::MemoryStore;
+    use ports::memory::MemoryStore;
     use ports::store::Commit;
 
     use super::*;

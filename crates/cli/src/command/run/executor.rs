@@ -12,20 +12,24 @@ use model::fact::{Actor, What};
 use model::id::{AnyId, CommandId, JobId};
 use model::persisted::Persisted as _;
 use model::pipeline::{Conclusion, Job, Order, Progress, Run as Process, Stage};
+use ports::BoxFuture;
 use ports::clock::{Clock, SystemClock};
 use ports::entropy::{Entropy, SystemEntropy};
-use ports::fake::MemoryStore;
+use ports::memory::MemoryStore;
 use ports::store::Store;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::Run;
+use super::confines::warn_of;
 use super::report::Reporter;
+use super::secrets::Secrets;
 use super::selection::Selection;
 use super::witness::{Told, Witness};
 use crate::briefing::Briefing;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::local::git::WorkingTree;
+use crate::local::live::Live;
 use crate::local::past::Past;
 use crate::terminal::Terminal;
 use crate::wire;
@@ -36,10 +40,19 @@ const STANDS_IN_FOR: [&str; 1] = ["ubuntu-"];
 pub(super) struct Executor {
     selection: Selection,
     briefing: Briefing,
+    secrets: Arc<Secrets>,
     folder: PathBuf,
     slots: usize,
     labels: Vec<String>,
     actor: Actor,
+}
+
+/// Where it is heard what happens, and who is to know of it.
+struct Watched<'a> {
+    told: UnboundedReceiver<Told>,
+    heard: UnboundedReceiver<(JobId, Event)>,
+    host: &'a Host,
+    live: &'a mut Live,
 }
 
 /// What happens while runs are executed.
@@ -56,29 +69,34 @@ impl Executor {
         tree: &WorkingTree,
         data: &Path,
         selection: Selection,
-    ) -> Result<Self, Error> {
+        secrets: Secrets,
+    ) -> Self {
         let briefing = Briefing {
             runner: "this machine".to_owned(),
             data: data.to_path_buf(),
             tree: tree.root.clone(),
-            actions: asked.actions.clone().or_else(|| std::env::var("HIGHROAD_ACTIONS").ok()),
-            secrets: secrets(&asked.secrets)?,
+            actions: asked.actions(),
+            secrets: Vec::new(),
             env: asked.env.clone(),
             earlier: None,
-            sandbox: asked.sandbox || asked.no_network,
-            no_network: asked.no_network,
+            sandbox: asked.confines.sandbox || asked.confines.no_network,
+            no_network: asked.confines.no_network,
+            stays: asked.shell_on_failure,
+            durable: false,
+            bounds: asked.confines.bounds(),
         };
         let own = std::thread::available_parallelism().map_or(2, usize::from);
         let mut labels = vec!["self-hosted".to_owned(), std::env::consts::OS.to_owned()];
         labels.extend(asked.labels.iter().cloned());
-        Ok(Self {
+        Self {
             selection,
             briefing,
+            secrets: Arc::new(secrets),
             folder: data.join("jobs"),
             slots: asked.jobs.map_or(own, usize::from),
             labels,
             actor: wire::person(),
-        })
+        }
     }
 
     pub(super) fn execute(self, past: &mut Past, terminal: &mut Terminal) -> Result<Exit, Error> {
@@ -87,12 +105,14 @@ impl Executor {
 
     async fn go(self, past: &mut Past, terminal: &mut Terminal) -> Result<Exit, Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        warn_of(self.briefing.bounds, terminal);
         let (tell, told) = unbounded_channel();
         let (say, heard) = unbounded_channel();
         let host = self.host(clock.clone(), move |job, event| {
             // The view ends last; if it has ended all the same, nobody is to be told.
             let _ = say.send((job, event.clone()));
         })?;
+        host.warm_up();
         let memory: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let store = Arc::new(Witness { store: memory.clone(), told: tell });
         let hands = Hands { jobs: Arc::new(host.clone()), ..Hands::default() };
@@ -101,14 +121,19 @@ impl Executor {
             Conductor::new(store, hands, clock.clone(), kinds, Pace::alone("this machine"));
         let conductor = tokio::spawn(conductor.run());
 
+        let past_folder = past.folder().to_owned();
         let mut reporter = Reporter::new(terminal, past, &host, &self.selection);
-        let ended = self.watch(&handle, &clock, told, heard, &mut reporter).await;
+        let mut live = Live::begin(&past_folder, self.selection.runs.iter().map(|run| run.id));
+        let watched = Watched { told, heard, host: &host, live: &mut live };
+        let ended = self.watch(&handle, &clock, watched, &mut reporter).await;
         drop(handle);
         drop(reporter);
         conductor.abort();
         let runs = self.finished(memory.as_ref()).await?;
         let gone = past.keep(&runs)?;
         discard(&host, &gone);
+        // Whoever looks for the run from now on finds it in the past.
+        drop(live);
         ended?;
         let succeeded = |run: &Process| match run.stage {
             Stage::Over(conclusion) => {
@@ -117,6 +142,14 @@ impl Executor {
             Stage::Going | Stage::Cancelling { .. } => false,
         };
         let interrupted = runs.iter().any(|run| run.stage == Stage::Over(Conclusion::Cancelled));
+        let absent = self.secrets.absent();
+        if !absent.is_empty() && !runs.iter().all(succeeded) {
+            let names = absent.join(", ");
+            terminal.note(&format!(
+                "note: nobody has a value for {names}, so the jobs saw an empty text: give one with \
+                 -s, or keep one with 'highroad secret set'"
+            ));
+        }
         Ok(match runs.iter().all(succeeded) {
             true => Exit::Success,
             false if interrupted => Exit::Interrupted,
@@ -129,10 +162,10 @@ impl Executor {
         &self,
         handle: &Handle,
         clock: &Arc<dyn Clock>,
-        mut told: UnboundedReceiver<Told>,
-        mut heard: UnboundedReceiver<(JobId, Event)>,
+        watched: Watched<'_>,
         reporter: &mut Reporter<'_>,
     ) -> Result<(), Error> {
+        let Watched { mut told, mut heard, host, live } = watched;
         let mut under_way = 0;
         for run in &self.selection.runs {
             let begun = handle
@@ -154,10 +187,18 @@ impl Executor {
                 _ = ticks.tick() => Happened::Time,
             };
             match happened {
-                Happened::Heard(job, event) => reporter.heard(job, event, clock.now())?,
+                Happened::Heard(job, Event::Stuck { step, folder, environment }) => {
+                    reporter.stuck(job, step, &folder, &environment).await?;
+                    host.go_on(job);
+                }
+                Happened::Heard(job, event) => {
+                    live.heard(job, &event);
+                    reporter.heard(job, event, clock.now())?;
+                }
                 Happened::Time => reporter.refresh(clock.now())?,
                 Happened::Told(told) => {
                     under_way -= usize::from(matches!(told.what, What::RunEnded(_)));
+                    live.told(told.subject, &told.what);
                     reporter.told(told, clock.now())?;
                 }
                 Happened::Interrupted => {
@@ -188,10 +229,16 @@ impl Executor {
         let program = std::env::current_exe()
             .map_err(|error| Error::io("cannot tell which program this is", &error))?;
         let (briefing, folder) = (self.briefing.clone(), self.folder.clone());
+        let secrets = self.secrets.clone();
         let brief = move |order: &Order| {
             let earlier = order.resume.map(|resume| folder.join(resume.of.to_string()));
             let briefing = Briefing { earlier, ..briefing.clone() };
-            serde_json::to_value(briefing).map_err(|error| error.to_string())
+            let (secrets, order) = (secrets.clone(), order.clone());
+            Box::pin(async move {
+                let secrets = secrets.of(&order).await?;
+                let briefing = Briefing { secrets, ..briefing };
+                serde_json::to_value(briefing).map_err(|error| error.to_string())
+            }) as BoxFuture<'static, _>
         };
         Ok(Host::new(Settings {
             name: self.briefing.runner.clone(),
@@ -228,18 +275,6 @@ impl Executor {
 fn command(clock: &Arc<dyn Clock>) -> CommandId {
     let entropy: &dyn Entropy = &SystemEntropy;
     entropy.id(CommandId::new, clock.now())
-}
-
-/// `KEY=VALUE`, or `KEY` with the value in the environment.
-fn secrets(asked: &[String]) -> Result<Vec<(String, String)>, Error> {
-    let secret = |text: &String| match text.split_once('=') {
-        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
-        None => std::env::var(text).map(|value| (text.clone(), value)).map_err(|_| {
-            Error::new(Exit::Usage, format!("the secret {text} has no value"))
-                .hint(format!("give it as {text}=VALUE, or set {text} in the environment"))
-        }),
-    };
-    asked.iter().map(secret).collect()
 }
 
 /// Frees the room that the jobs of forgotten runs take.

@@ -1,5 +1,7 @@
 //! The event that a run is given: made of the working tree, or read from a file.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -25,6 +27,8 @@ pub(super) struct Asked<'a> {
 pub(super) struct Made {
     pub(super) occasion: Occasion,
     pub(super) happening: Happening,
+    /// It stands for somebody else's repository.
+    pub(super) is_fork: bool,
 }
 
 pub(super) fn of(tree: &WorkingTree, asked: &Asked<'_>) -> Result<Made, Error> {
@@ -49,6 +53,7 @@ pub(super) fn of(tree: &WorkingTree, asked: &Asked<'_>) -> Result<Made, Error> {
     if let Some(files) = tree.changed_files()? {
         happening.changes = Changes::Files(files);
     }
+    let is_fork = is_fork(asked.event, &payload);
     let occasion = Occasion {
         event: asked.event.to_owned(),
         repository,
@@ -58,7 +63,22 @@ pub(super) fn of(tree: &WorkingTree, asked: &Asked<'_>) -> Result<Made, Error> {
         actor: text("/sender/login").unwrap_or_else(|| actor(tree)),
         payload,
     };
-    Ok(Made { occasion, happening })
+    Ok(Made { occasion, happening, is_fork })
+}
+
+/// Whether a pull request comes from another repository. What runs in the name of the base
+/// repository all the same has `pull_request_target` for its event.
+fn is_fork(event: &str, payload: &Value) -> bool {
+    if !event.starts_with("pull_request") || event == "pull_request_target" {
+        return false;
+    }
+    let name = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str);
+    let head = name("/pull_request/head/repo/full_name");
+    let base = name("/pull_request/base/repo/full_name").or(name("/repository/full_name"));
+    match (head, base) {
+        (Some(head), Some(base)) => !head.eq_ignore_ascii_case(base),
+        _ => payload.pointer("/pull_request/head/repo/fork").and_then(Value::as_bool) == Some(true),
+    }
 }
 
 fn payload(tree: &WorkingTree, asked: &Asked<'_>, repository: &str, branch: &str) -> Value {
@@ -142,14 +162,16 @@ fn merge(into: &mut Value, from: Value) {
 fn read(path: &Path) -> Result<Value, Error> {
     let shown = path.display();
     let cannot = |error| Error::io(format!("cannot read the event in {shown}"), &error);
-    let size = std::fs::metadata(path).map_err(cannot)?.len();
-    if size > MAX_PAYLOAD {
+    // It may be a pipe, or a device without an end, whose size nobody knows.
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(cannot)?;
+    file.take(MAX_PAYLOAD + 1).read_to_end(&mut text).map_err(cannot)?;
+    if text.len() as u64 > MAX_PAYLOAD {
         return Err(Error::new(
             Exit::Usage,
-            format!("the event in {shown} has {size} bytes, more than {MAX_PAYLOAD}"),
+            format!("the event in {shown} has more than {MAX_PAYLOAD} bytes"),
         ));
     }
-    let text = std::fs::read(path).map_err(cannot)?;
     let value: Value = serde_json::from_slice(&text).map_err(|error| {
         Error::new(Exit::Usage, format!("the event in {shown} is not JSON"))
             .caused_by(error.to_string())
@@ -228,6 +250,20 @@ mod tests {
                 "{remote}"
             );
         }
+    }
+
+    #[test]
+    fn a_pull_request_from_another_repository_is_a_forks() {
+        let from = |event: &str, head: Value| {
+            let base = json!({ "repo": { "full_name": "ada/shop" } });
+            is_fork(event, &json!({ "pull_request": { "head": { "repo": head }, "base": base } }))
+        };
+        assert!(from("pull_request", json!({ "full_name": "bob/shop" })));
+        assert!(from("pull_request_review", json!({ "fork": true })));
+        assert!(!from("pull_request", json!({ "full_name": "ada/shop", "fork": false })));
+        assert!(!from("pull_request", Value::Null));
+        assert!(!from("pull_request_target", json!({ "full_name": "bob/shop" })));
+        assert!(!is_fork("push", &json!({})));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Who tells what happens: a view for people, or a line of JSON for each thing.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use jobs::event::Event;
 use jobs::host::Host;
@@ -7,6 +9,7 @@ use model::id::JobId;
 use serde_json::json;
 
 use super::selection::Selection;
+use super::shell;
 use super::view::View;
 use super::witness::Told;
 use crate::error::Error;
@@ -56,6 +59,24 @@ impl<'a> Reporter<'a> {
                 terminal.flush()
             }
         }
+    }
+
+    /// A job stays where a step of it has failed. Returns when the person has looked around.
+    pub(super) async fn stuck(
+        &mut self,
+        job: JobId,
+        step: u32,
+        folder: &Path,
+        environment: &[(String, String)],
+    ) -> Result<(), Error> {
+        // Programs that read lines cannot ask for it.
+        let Self::View(view) = self else { return Ok(()) };
+        view.stuck(job, step)?;
+        // That there is no shell is no reason to leave the jobs alone.
+        if let Err(error) = shell::open(folder, environment, view.terminal).await {
+            view.terminal.complain(&error);
+        }
+        Ok(())
     }
 
     pub(super) fn refresh(&mut self, now: Timestamp) -> Result<(), Error> {

@@ -1,17 +1,20 @@
 //! Which workflows run, with what, and why the others do not.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use engine::pipeline::{self, Again, NotAgain};
 use model::id::RunId;
 use model::name::ServiceName;
-use model::pipeline::{Request, Run as Process, Sheet, StepSheet, Values, Work};
+use model::pipeline::{JobSheet, Request, Run as Process, Sheet, StepSheet, Tree, Values, Work};
 use model::source::{Finding, Severity, Source, nearest};
 use ports::clock::{Clock as _, SystemClock};
 use ports::entropy::{Entropy, SystemEntropy};
 use serde_json::json;
+use workflow::expression::Value;
 use workflow::github::{self, Which};
 use workflow::syntax::model::Workflow;
+use workflow::syntax::{ProblemKind, Reading};
 use workflow::{sheet, syntax, trigger};
 
 use super::Run;
@@ -21,7 +24,10 @@ use crate::exit::Exit;
 use crate::local::git::WorkingTree;
 use crate::local::past::Past;
 use crate::terminal::Terminal;
-use crate::workflow_files::WorkflowFiles;
+use crate::workflow_files::{Elsewhere, WorkflowFiles};
+
+/// The event that takes inputs.
+const BY_HAND: &str = "workflow_dispatch";
 
 #[derive(Debug, Default)]
 pub(super) struct Selection {
@@ -45,12 +51,25 @@ pub(super) struct Candidate {
 }
 
 impl Selection {
-    pub(super) fn of(tree: &WorkingTree, asked: &Run) -> Result<Self, Error> {
+    pub(super) fn of(
+        tree: &WorkingTree,
+        asked: &Run,
+        data: &Path,
+        service: &ServiceName,
+    ) -> Result<Self, Error> {
         let files = WorkflowFiles::of(&tree.root);
+        let mirrored = asked.actions().map(|url| {
+            let elsewhere = Elsewhere::mirrored(url, data.join("actions"));
+            WorkflowFiles::of(&tree.root).with(elsewhere)
+        });
         let paths = match &asked.workflows {
             Some(name) => files.named(name)?,
             None => files.all()?,
         };
+        if !asked.inputs.is_empty() && asked.event != BY_HAND {
+            return Err(Error::new(Exit::Usage, format!("{} takes no inputs", asked.event))
+                .hint(format!("highroad run {BY_HAND} --input KEY=VALUE")));
+        }
         if paths.is_empty() {
             return Err(Error::new(Exit::NotFound, "there are no workflows in .github/workflows")
                 .hint("name a file or a folder with -W, or go to the repository with -C"));
@@ -60,15 +79,24 @@ impl Selection {
         let made = occasion::of(tree, &event)?;
         let mut selection = Self::default();
         for path in paths {
-            let reading = syntax::read(
-                &path,
-                &files.bytes(&path)?,
-                Some(&files),
-                &syntax::Options::default(),
-            );
+            let bytes = files.bytes(&path)?;
+            let read =
+                |files| syntax::read(&path, &bytes, Some(files), &syntax::Options::default());
+            let mut reading = read(&files);
+            // What does not run is no reason to fetch anything.
+            let lacks = calls_elsewhere(&reading) && starts(&reading, &made);
+            if let (true, Some(mirrored)) = (lacks, &mirrored) {
+                reading = read(mirrored);
+            }
             let findings = reading.findings().into_iter();
-            let findings: Vec<_> =
+            let mut findings: Vec<_> =
                 findings.map(|(source, finding)| (source.clone(), finding)).collect();
+            let lacks = lacks && mirrored.is_none();
+            if lacks && !asked.list {
+                for (_, finding) in &mut findings {
+                    insist(finding);
+                }
+            }
             let mut candidate = Candidate {
                 name: path.clone(),
                 path,
@@ -78,16 +106,23 @@ impl Selection {
                 sheet: None,
             };
             let sheet = sheet::sheet(&reading);
-            if let (Some(workflow), Some(sheet)) = (reading.workflow, sheet) {
+            if let Some(workflow) = &reading.workflow {
+                candidate.look_at(workflow, &made);
+                if lacks {
+                    candidate.why_not = Some(LACKS.to_owned());
+                }
+            }
+            if let Some(sheet) = sheet {
                 let inputs = inputs(&sheet, asked)?;
-                candidate.take(&workflow, sheet, asked, &made);
+                candidate.take(sheet, asked);
                 if candidate.why_not.is_none() {
-                    selection.begin(&candidate, tree, asked, &made, inputs);
+                    selection.begin(&candidate, service, asked, &made, inputs);
                 }
             }
             selection.candidates.push(candidate);
         }
         selection.check_names(asked)?;
+        selection.check_cells(asked)?;
         Ok(selection)
     }
 
@@ -155,7 +190,7 @@ impl Selection {
     fn begin(
         &mut self,
         candidate: &Candidate,
-        tree: &WorkingTree,
+        service: &ServiceName,
         asked: &Run,
         made: &occasion::Made,
         inputs: Values,
@@ -177,9 +212,10 @@ impl Selection {
             inputs,
             vars: vars.collect(),
             cells: asked.matrix.clone(),
+            untrusted: made.is_fork,
             ..Request::default()
         };
-        self.runs.push(Process::new(id, service(tree), request, sheet.clone(), now));
+        self.runs.push(Process::new(id, service.clone(), request, sheet.clone(), now));
     }
 
     /// A job that is asked for and nowhere is more likely misspelt than left out.
@@ -197,6 +233,58 @@ impl Selection {
             None => error.hint(format!("there are: {}", keys.join(", "))),
         })
     }
+
+    /// The same goes for cells of matrices, as far as these are written out.
+    fn check_cells(&self, asked: &Run) -> Result<(), Error> {
+        if self.runs.is_empty() {
+            return Ok(());
+        }
+        let mut known = Vec::new();
+        for job in self.runs.iter().flat_map(|run| jobs(&run.sheet)) {
+            let Some(matrix) = &job.strategy.matrix else { continue };
+            // What expressions make of it shows when it runs.
+            let Some(values) = matrix.values() else { return Ok(()) };
+            let text = |value: &Tree| Value::from(value.clone()).to_text().into_owned();
+            known.extend(values.into_iter().map(|(key, value)| (key, text(value))));
+        }
+        for (key, value) in &asked.matrix {
+            let values: Vec<&str> =
+                known.iter().filter(|(it, _)| it == key).map(|(_, value)| value.as_str()).collect();
+            if values.is_empty() {
+                let keys = known.iter().map(|(key, _)| *key).collect();
+                let message = format!("no matrix has the key '{key}'");
+                return Err(not_there(message, key, keys, "no job that runs has a matrix"));
+            }
+            if !values.contains(&value.as_str()) {
+                let message = format!("no matrix has the value '{value}' for '{key}'");
+                return Err(not_there(message, value, values, "it has none"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn not_there(message: String, name: &str, mut known: Vec<&str>, none: &str) -> Error {
+    let error = Error::new(Exit::NotFound, message);
+    known.sort_unstable();
+    known.dedup();
+    match nearest(name, known.iter().copied()) {
+        Some(near) => error.hint(format!("there is '{near}'")),
+        None if known.is_empty() => error.hint(none),
+        None => error.hint(format!("there are: {}", known.join(", "))),
+    }
+}
+
+/// The jobs of a workflow and of all that it calls.
+fn jobs(sheet: &Sheet) -> Vec<&JobSheet> {
+    let mut all = Vec::new();
+    for job in &sheet.jobs {
+        all.push(job);
+        if let Work::Call(call) = &job.work {
+            all.extend(jobs(&call.sheet));
+        }
+    }
+    all
 }
 
 impl Candidate {
@@ -204,13 +292,17 @@ impl Candidate {
         self.findings.iter().any(|(_, finding)| finding.severity == Severity::Error)
     }
 
-    /// Takes from a workflow what is shown and executed.
-    fn take(&mut self, workflow: &Workflow, mut sheet: Sheet, asked: &Run, made: &occasion::Made) {
-        if let Some(name) = &sheet.name {
-            self.name.clone_from(name);
+    /// Whether the event starts it.
+    fn look_at(&mut self, workflow: &Workflow, made: &occasion::Made) {
+        if let Some(name) = &workflow.name {
+            name.raw().clone_into(&mut self.name);
         }
         self.on = workflow.on.iter().map(|event| event.name.value.clone()).collect();
         self.why_not = trigger::starts(workflow, &made.happening).err().map(|why| why.to_string());
+    }
+
+    /// Takes what is shown and executed.
+    fn take(&mut self, mut sheet: Sheet, asked: &Run) {
         if let Some(job) = &asked.job {
             if sheet.jobs.iter().any(|known| known.key == *job) {
                 sheet.keep_only(job);
@@ -222,9 +314,33 @@ impl Candidate {
     }
 }
 
+const LACKS: &str = "it calls a workflow of another repository, and nothing says where that comes \
+                     from: --actions URL does";
+
+fn calls_elsewhere(reading: &Reading) -> bool {
+    reading.problems.iter().any(|problem| matches!(problem.kind, ProblemKind::CallElsewhere { .. }))
+}
+
+fn starts(reading: &Reading, made: &occasion::Made) -> bool {
+    let workflow = reading.workflow.as_ref();
+    workflow.is_some_and(|workflow| trigger::starts(workflow, &made.happening).is_ok())
+}
+
+/// What may be passed over by who only looks is missing where it is to run.
+fn insist(finding: &mut Finding) {
+    if finding.code == "call-elsewhere" {
+        finding.severity = Severity::Error;
+        finding.hint = Some(
+            "say where repositories come from, with `--actions URL` or in HIGHROAD_ACTIONS: a git \
+             URL with {owner} and {repo} in it"
+                .to_owned(),
+        );
+    }
+}
+
 /// The `inputs` context of a workflow that is started by hand.
 fn inputs(sheet: &Sheet, asked: &Run) -> Result<Values, Error> {
-    if asked.event != "workflow_dispatch" {
+    if asked.event != BY_HAND {
         return Ok(Values::new());
     }
     let given = asked.inputs.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
@@ -232,13 +348,6 @@ fn inputs(sheet: &Sheet, asked: &Run) -> Result<Values, Error> {
         let error = Error::new(Exit::Usage, "the inputs do not fit the workflow");
         errors.iter().fold(error, |error, wrong| error.caused_by(wrong.to_string()))
     })
-}
-
-/// The service that a folder holds, by its name as far as that can be one.
-fn service(tree: &WorkingTree) -> ServiceName {
-    let name = tree.root.file_name().map(|name| name.to_string_lossy().to_lowercase());
-    let name = name.unwrap_or_default().replace(['_', '.', ' '], "-");
-    name.parse().unwrap_or_else(|_| "work".parse().expect("it is a name"))
 }
 
 /// A run that does again what an earlier one left to do; `None` where that is nothing.
@@ -290,7 +399,7 @@ fn step(run: &Process, name: &str, from: &str) -> Result<Option<usize>, Error> {
 }
 
 fn longest(sheet: &Sheet) -> usize {
-    let length = |job: &model::pipeline::JobSheet| match &job.work {
+    let length = |job: &JobSheet| match &job.work {
         Work::Call(call) => job.key.len() + 3 + longest(&call.sheet),
         Work::Steps(_) => {
             let name = job.name.as_ref().filter(|name| !name.contains("${{"));

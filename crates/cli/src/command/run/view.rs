@@ -53,6 +53,8 @@ struct Job {
     step: Option<String>,
     /// The first step that failed, by its number.
     failed: Option<u32>,
+    /// Its last lines were shown already.
+    is_shown: bool,
 }
 
 impl<'a> View<'a> {
@@ -78,8 +80,15 @@ impl<'a> View<'a> {
                 Ok(())
             }
             What::RunJobOrdered(RunJobOrdered { job, name, .. }) => {
-                let new = Job { run, id: job, name, began_at: None, step: None, failed: None };
-                self.jobs.push(new);
+                self.jobs.push(Job {
+                    run,
+                    id: job,
+                    name,
+                    began_at: None,
+                    step: None,
+                    failed: None,
+                    is_shown: false,
+                });
                 self.refresh(now)
             }
             What::RunJobEnded(ended) => self.job_ended(run, &ended, now),
@@ -106,7 +115,10 @@ impl<'a> View<'a> {
                     known.failed.get_or_insert(step);
                 }
             }
-            Event::Annotated { .. } | Event::Summary { .. } | Event::Ended(_) => return Ok(()),
+            Event::Annotated { .. }
+            | Event::Summary { .. }
+            | Event::Stuck { .. }
+            | Event::Ended(_) => return Ok(()),
         }
         self.refresh(now)
     }
@@ -179,10 +191,25 @@ impl<'a> View<'a> {
             ended.conclusion.word().clone_into(&mut words);
         }
         self.line(sign, &ended.name, took, &words)?;
-        if let Some(Job { id, failed: Some(step), .. }) = job.filter(|_| failed) {
+        let unseen = job.filter(|job| failed && !job.is_shown);
+        if let Some(Job { id, failed: Some(step), .. }) = unseen {
             self.failing_step(id, step)?;
         }
         self.refresh(now)
+    }
+
+    /// A job waits where its step has failed. What passes is taken away, so that a shell has the
+    /// terminal to itself.
+    pub(super) fn stuck(&mut self, job: JobId, step: u32) -> Result<(), Error> {
+        let Some(known) = self.jobs.iter_mut().find(|known| known.id == job) else {
+            return Ok(());
+        };
+        known.is_shown = true;
+        let name = known.name.clone();
+        let at = known.step.clone().unwrap_or_default();
+        self.line(Sign::Stopped, &name, None, &format!("has failed at: {at}"))?;
+        self.failing_step(job, step)?;
+        self.terminal.flush()
     }
 
     /// The last lines of the step that failed, in full.

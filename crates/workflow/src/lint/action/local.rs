@@ -32,10 +32,14 @@ pub(super) enum Found {
 pub(super) struct Action {
     /// Each with whether it must be given.
     inputs: Vec<(String, bool)>,
+    /// Inputs that are going, each with what its author says of it.
+    going: Vec<(String, String)>,
     /// All of them, where the file says so.
     pub(super) outputs: Option<Vec<String>>,
     /// What it is made for: `composite`, `node24`, `docker`.
     using: String,
+    /// A script that it names and that is not there.
+    lost: Option<String>,
 }
 
 impl Found {
@@ -71,7 +75,11 @@ impl<'a> Actions<'a> {
             files.read(&Place { repository: None, path }).ok()
         };
         match within("action.yml").or_else(|| within("action.yaml")) {
-            Some(bytes) => read(&bytes).map_or(Found::Unknown, Found::Action),
+            Some(bytes) => read(&bytes).map_or(Found::Unknown, |(mut action, scripts)| {
+                let is_lost = |script: &String| !script.contains("..") && within(script).is_none();
+                action.lost = scripts.into_iter().find(is_lost);
+                Found::Action(action)
+            }),
             None if within("Dockerfile").or_else(|| within("dockerfile")).is_some() => {
                 Found::Unknown
             }
@@ -80,7 +88,8 @@ impl<'a> Actions<'a> {
     }
 }
 
-fn read(bytes: &[u8]) -> Option<Action> {
+/// What an action says of itself, and the scripts that it names.
+fn read(bytes: &[u8]) -> Option<(Action, Vec<String>)> {
     let root = yaml::read("action.yml", bytes, &yaml::Options::default()).root?;
     let root = root.as_mapping()?;
     let entries = |key: &str| {
@@ -96,6 +105,10 @@ fn read(bytes: &[u8]) -> Option<Action> {
         };
         (entry.key.text.clone(), required && says("default").is_none())
     });
+    let going = entries("inputs").iter().filter_map(|entry| {
+        let message = entry.value.as_mapping()?.get("deprecationMessage")?.text()?;
+        Some((entry.key.text.clone(), message.to_owned()))
+    });
     let runs = root.get("runs").and_then(yaml::Node::as_mapping)?;
     let using = runs.get("using").and_then(yaml::Node::text);
     // Other kinds may set outputs that they do not declare.
@@ -103,11 +116,17 @@ fn read(bytes: &[u8]) -> Option<Action> {
     let container = ["args", "entrypoint"].map(|name| (name.to_owned(), false));
     let container = container.into_iter().filter(|_| using == Some("docker"));
     let outputs = entries("outputs").iter().map(|entry| entry.key.text.clone());
-    Some(Action {
+    let is_script = using.is_some_and(|using| using.starts_with("node"));
+    let scripts = ["pre", "main", "post"].into_iter().filter(|_| is_script);
+    let scripts = scripts.filter_map(|key| runs.get(key)?.text().map(str::to_owned)).collect();
+    let action = Action {
         inputs: inputs.chain(container).collect(),
+        going: going.collect(),
         outputs: composite.then(|| outputs.collect()),
         using: using.unwrap_or_default().to_owned(),
-    })
+        lost: None,
+    };
+    Some((action, scripts))
 }
 
 /// What the steps before may have put into the workspace.
@@ -170,14 +189,93 @@ pub(super) fn check(
         Found::Missing if passed.elsewhere || (passed.other && !path.starts_with(".github/")) => {}
         Found::Missing => report.tell(missing(path, action.span)),
         Found::Action(found) => {
-            if let Some(finding) = old_node(found, action) {
-                report.tell(finding);
+            check_found(found, action, with, report);
+            // What steps make is not in the repository.
+            if !passed.other {
+                lost(found, action, report);
             }
-            let names: Vec<&str> = found.inputs.iter().map(|(name, _)| name.as_str()).collect();
-            let inputs = Inputs { names: &names, required: &[], all: true };
-            check_inputs(&action.value, &inputs, action.span, with, report);
-            require(found, action, with, report);
         }
+    }
+}
+
+/// An action at the commit that runs: no step can have put it there, and none need to.
+pub(super) fn check_own(
+    path: &str,
+    action: &At<String>,
+    with: Option<&Node>,
+    actions: &Actions<'_>,
+    report: &mut Report<'_>,
+) {
+    match &*actions.find(path) {
+        Found::Unknown => {}
+        Found::Missing => report.tell(missing(path, action.span)),
+        Found::Action(found) => {
+            check_found(found, action, with, report);
+            lost(found, action, report);
+        }
+    }
+}
+
+fn check_found(found: &Action, action: &At<String>, with: Option<&Node>, report: &mut Report<'_>) {
+    if let Some(finding) = old_node(found, action) {
+        report.tell(finding);
+    }
+    let names: Vec<&str> = found.inputs.iter().map(|(name, _)| name.as_str()).collect();
+    let inputs = Inputs { names: &names, required: &[], all: true };
+    check_inputs(&action.value, &inputs, action.span, with, report);
+    require(found, action, with, report);
+    going(found, action, with, report);
+    unknown_kind(found, action, report);
+}
+
+/// Inputs that are given although they are going.
+fn going(found: &Action, action: &At<String>, with: Option<&Node>, report: &mut Report<'_>) {
+    for entry in with.and_then(Node::as_mapping).unwrap_or_default() {
+        let Some(key) = entry.key.literal() else { continue };
+        let Some((_, says)) = found.going.iter().find(|(name, _)| name.eq_ignore_ascii_case(key))
+        else {
+            continue;
+        };
+        let message = format!("{} wants no {} any more", quoted(&action.value), quoted(key));
+        let says = says.trim().chars().take(LONGEST).collect::<String>();
+        report.tell(Finding::warning("deprecated-input", message, entry.key.span()).label(says));
+    }
+}
+
+/// More of what an author says is not shown.
+const LONGEST: usize = 200;
+
+/// What nothing executes.
+fn unknown_kind(found: &Action, action: &At<String>, report: &mut Report<'_>) {
+    let using = found.using.as_str();
+    let is_node = using.strip_prefix("node").is_some_and(|version| version.parse::<u32>().is_ok());
+    if !is_node && !matches!(using, "composite" | "docker") {
+        let message = format!(
+            "{} says `using:` {}, which there is not",
+            quoted(&action.value),
+            quoted(using)
+        );
+        report.tell(
+            Finding::error("broken-action", message, action.span)
+                .label("no kind of action")
+                .hint("write `composite`, `docker` or `node24` in its `action.yml`"),
+        );
+    }
+}
+
+/// A script that is not there.
+fn lost(found: &Action, action: &At<String>, report: &mut Report<'_>) {
+    if let Some(script) = &found.lost {
+        let message = format!(
+            "{} names the script {}, which is not there",
+            quoted(&action.value),
+            quoted(script)
+        );
+        report.tell(
+            Finding::error("broken-action", message, action.span)
+                .label("no such file in its folder")
+                .hint("correct `runs` in its `action.yml`, or commit what its build makes"),
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! A property that is not there, told in the words of whose property it would be.
 
-use model::source::{Finding, Span, nearest, quoted};
+use model::source::{Finding, Severity, Span, nearest, quoted};
 
 use super::super::scope::JobScope;
 use super::super::shape::{Holder, Object};
@@ -27,6 +27,11 @@ pub(super) fn finding(object: &Object, name: &str, span: Span, job: Option<&JobS
         Holder::Inputs => {
             ("unknown-input", format!("the workflow has no input {shown}"), "not declared")
         }
+        Holder::Secrets => (
+            "undeclared-secret",
+            format!("the workflow does not say that it takes the secret {shown}"),
+            "empty, unless the caller says `secrets: inherit`",
+        ),
         Holder::Matrix if object.is_empty() => (
             "unknown-matrix-key",
             format!("the matrix has no key {shown}"),
@@ -71,7 +76,10 @@ pub(super) fn finding(object: &Object, name: &str, span: Span, job: Option<&JobS
             ("unknown-service", format!("the job has no service {shown}"), "not among its services")
         }
     };
-    let finding = Finding::warning(code, message, span).label(label);
+    let mut finding = Finding::warning(code, message, span).label(label);
+    if object.holder == Holder::Secrets {
+        finding.severity = Severity::Advice;
+    }
     match hint(object, name, later) {
         Some(hint) => finding.hint(hint),
         None => finding,
@@ -87,6 +95,7 @@ fn hint(object: &Object, name: &str, later: bool) -> Option<String> {
     }
     let known: Vec<String> = object.names().take(MOST_SHOWN + 1).map(quoted).collect();
     match &object.holder {
+        Holder::Secrets => Some(format!("add {} under `on.workflow_call.secrets`", quoted(name))),
         Holder::Needs => Some(format!("add {} to the `needs` of the job", quoted(name))),
         Holder::Step(_) if matches!(name, "output" | "result" | "status") => None,
         Holder::Step(_) | Holder::Job(_) => {

@@ -66,6 +66,24 @@ pub(super) fn github(workflow: &Workflow) -> Shape {
     Shape::closed(Holder::Context("github"), properties)
 }
 
+/// What a workflow sees that is only ever called, and says which secrets it takes. Any other sees
+/// those of the repository, which nobody lists.
+pub(super) fn secrets(workflow: &Workflow) -> Shape {
+    let taken = match workflow.on.as_slice() {
+        [only] => match &only.kind {
+            Kind::Call(call) => call.secrets.as_slice(),
+            _ => &[],
+        },
+        _ => &[],
+    };
+    if taken.is_empty() {
+        return Shape::open(Holder::Context("secrets"), Vec::new(), Shape::Text);
+    }
+    let mut names = vec!["GITHUB_TOKEN", "ACTIONS_STEP_DEBUG", "ACTIONS_RUNNER_DEBUG"];
+    names.extend(taken.iter().map(|secret| secret.name.value.as_str()));
+    Shape::closed(Holder::Secrets, texts(&names))
+}
+
 /// A called workflow has the event of its caller, and so any.
 fn event_name(workflow: &Workflow) -> Shape {
     if workflow.call().is_some() || workflow.on.is_empty() {

@@ -10,7 +10,8 @@ use super::super::model::{
 use super::super::node::{At, Entry, Given, Node, Text, Value};
 use super::super::problem::ProblemKind;
 use super::{
-    Builder, boolean, defaults, entries, given, id, number, permissions, text, texts, word, words,
+    Builder, boolean, cache_mode, defaults, entries, given, id, number, permissions, text, texts,
+    word, words,
 };
 
 impl Builder<'_> {
@@ -39,6 +40,7 @@ impl Builder<'_> {
             needs: Vec::new(),
             condition: None,
             permissions: None,
+            cache_mode: None,
             concurrency: None,
             strategy: None,
             work: Work::Steps(Box::default()),
@@ -55,6 +57,7 @@ impl Builder<'_> {
                     job.condition = self.condition(value, &grammar::JOB_IF, path);
                 }
                 "permissions" => job.permissions = permissions(value),
+                "cache-mode" => job.cache_mode = cache_mode(value),
                 "concurrency" => {
                     job.concurrency = self.concurrency(value, format_args!("{at}.concurrency"));
                 }

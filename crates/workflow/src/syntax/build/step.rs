@@ -224,7 +224,10 @@ const DOCKER: &str = "docker://";
 
 /// Whether it names an action: an image, a folder, or `owner/repository/path@ref`.
 fn is_action(action: &str) -> bool {
-    action.starts_with(DOCKER) || is_local(action) || repository(action).is_some()
+    // What begins with `$/` is at the commit of the file that names it.
+    let is_versioned = action.starts_with("$/") && action.contains('@');
+    let is_local = is_local(action) && !is_versioned;
+    action.starts_with(DOCKER) || is_local || repository(action).is_some()
 }
 
 /// A folder of the workspace, or of the repository that the workflow comes from.

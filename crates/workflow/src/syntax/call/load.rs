@@ -83,7 +83,11 @@ impl<'a> Loader<'a> {
         self.loaded[number].bytes = self.bytes - before;
         let Some(tree) = tree else { return number };
         let mut workflow = build::build(source, tree, &mut self.problems);
-        if self.files.is_some() {
+        if let Some(files) = self.files {
+            workflow.home = place.repository.clone().map(|mut home| {
+                home.reference = files.commit(&home).unwrap_or(home.reference);
+                home
+            });
             self.way.push(place);
             self.follow(number, &mut workflow);
             self.way.pop();
@@ -145,6 +149,9 @@ impl<'a> Loader<'a> {
         }
         let not_found = |why| ProblemKind::CallNotFound { uses: uses.to_owned(), why };
         let files = self.files.ok_or_else(|| not_found(String::new()))?;
+        if let Some(why) = place.repository.as_ref().and_then(|it| files.passes_over(it)) {
+            return Err(ProblemKind::CallElsewhere { uses: uses.to_owned(), why });
+        }
         let bytes = files.read(&place).map_err(not_found)?;
         Ok(self.load(place, &bytes))
     }

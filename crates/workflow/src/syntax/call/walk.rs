@@ -7,7 +7,7 @@ use model::source::{Severity, Span};
 use super::super::limits::Options;
 use super::super::model::{Call, Job, Permissions, Work, Workflow};
 use super::super::problem::{Problem, ProblemKind, Stage, Step};
-use super::{Loaded, Loader};
+use super::{Loaded, Loader, of_own_repository};
 
 /// Beyond this many problems nobody looks on.
 const MOST_PROBLEMS: usize = 1000;
@@ -182,9 +182,13 @@ impl<'a> Walk<'a> {
         if self.problems.len() > MOST_PROBLEMS {
             return;
         }
+        let severity = match kind {
+            ProblemKind::CallElsewhere { .. } => Severity::Advice,
+            _ => Severity::Error,
+        };
         self.problems.push(Problem {
             kind,
-            severity: Severity::Error,
+            severity,
             file,
             span,
             path: format!("jobs.{}", here.job.id.value),
@@ -200,6 +204,6 @@ impl Here<'_> {
     }
 
     pub(super) fn uses_own_repository(&self) -> bool {
-        self.call.uses.as_ref().is_some_and(|uses| uses.value.starts_with("./"))
+        self.call.uses.as_ref().is_some_and(|uses| of_own_repository(&uses.value).is_some())
     }
 }

@@ -51,7 +51,7 @@ mapping!(EVENTS: "`on`", {
         "closed" "reopened" "assigned" "unassigned" "labeled" "unlabeled" "locked" "unlocked"
         "milestoned" "demilestoned" "field_added" "field_removed" "typed" "untyped"),
     "label": event!("`on.label`": "created" "edited" "deleted"),
-    "merge_group": event!("`on.merge_group`": "checks_requested"; "branches" "branches-ignore"),
+    "merge_group": event!("`on.merge_group`": "checks_requested" "destroyed"; "branches" "branches-ignore"),
     "milestone": event!("`on.milestone`": "created" "closed" "opened" "edited" "deleted"),
     "page_build": event!("`on.page_build`"),
     "project": event!("`on.project`": "created" "closed" "reopened" "edited" "deleted"),

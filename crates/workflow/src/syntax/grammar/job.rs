@@ -5,8 +5,8 @@ use super::names::{
     RUNNER_WITHOUT_SECRETS, STEP_IF, STRATEGY as STRATEGY_NAMES,
 };
 use super::{
-    ANY, CONCURRENCY, Key, Mapping, Mappings, PERMISSIONS, RUN_DEFAULTS, Rule, VARIABLES, WORD,
-    mapping, step,
+    ANY, CACHE_MODE, CONCURRENCY, Key, Mapping, Mappings, PERMISSIONS, RUN_DEFAULTS, Rule,
+    VARIABLES, WORD, mapping, step,
 };
 
 mapping!(pub(super) JOBS: "the mapping of jobs", {}, others Rule {
@@ -33,6 +33,7 @@ mapping!(STEPS: "a job", {
     "env": Rule::mapping(&VARIABLES).naming(&JOB_WITH_SECRETS),
     "environment": Rule::TEXT.or_mapping(&ENVIRONMENT).naming(&NAMES),
     "permissions": PERMISSIONS,
+    "cache-mode": CACHE_MODE,
     "concurrency": JOB_CONCURRENCY,
     "outputs": Rule::mapping(&OUTPUTS),
     "defaults": Rule::mapping(&DEFAULTS),
@@ -48,6 +49,7 @@ mapping!(CALL: "a job that calls a workflow", {
     "needs": Rule::WORD_OR_WORDS,
     "if": IF,
     "permissions": PERMISSIONS,
+    "cache-mode": CACHE_MODE,
     "concurrency": JOB_CONCURRENCY,
     "strategy": STRATEGY,
 });

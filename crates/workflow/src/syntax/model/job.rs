@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::source::Span;
 
 use super::super::node::{At, Given, Node, Text};
-use super::{Concurrency, Defaults, Permissions, Step, Workflow};
+use super::{CacheMode, Concurrency, Defaults, Permissions, Step, Workflow};
 use crate::expression;
 
 #[derive(Debug, Clone)]
@@ -17,6 +17,7 @@ pub struct Job {
     pub needs: Vec<At<String>>,
     pub condition: Option<Condition>,
     pub permissions: Option<At<Permissions>>,
+    pub cache_mode: Option<At<CacheMode>>,
     pub concurrency: Option<Concurrency>,
     pub strategy: Option<Given<Strategy>>,
     pub work: Work,

@@ -31,16 +31,19 @@ fn told(problem: &Problem, source: &Source) -> Finding {
     let at = problem.span;
     let here = here(problem);
     match &problem.kind {
+        P::Yaml(finding) if finding.code == "empty-file" => (**finding).clone().hint(BEGINNING),
         P::Yaml(finding) => (**finding).clone(),
         P::FileTooLarge { limit } => {
             error("file-too-large", format!("the file has more than {limit} characters"), at)
+                .hint("move some of its jobs to a workflow that this one calls")
         }
         P::TooDeep { limit } => error(
             "too-deep",
             format!("more than {limit} lists and mappings within one another"),
             at,
         )
-        .label("this one is too deep"),
+        .label("this one is too deep")
+        .hint("no key of a workflow needs that many"),
         P::TooLarge { limit } => {
             let message = format!("the workflow takes more than {limit} bytes with what it calls");
             error("too-large", message, at).label("the limit is reached here")
@@ -55,7 +58,10 @@ fn told(problem: &Problem, source: &Source) -> Finding {
                 .label("quotes make it a text")
                 .hint("remove the quotes or the tag")
         }
-        P::UnexpectedList { expected } => value::wrong(&here, expected, at).label("found a list"),
+        P::UnexpectedList { expected } => {
+            let finding = value::wrong(&here, expected, at).label("found a list");
+            if problem.path.is_empty() { finding.hint(BEGINNING) } else { finding }
+        }
         P::UnexpectedMapping { expected } => {
             value::wrong(&here, expected, at).label("found a mapping")
         }
@@ -63,7 +69,11 @@ fn told(problem: &Problem, source: &Source) -> Finding {
             let ignored = problem.severity == Severity::Warning;
             let label = if ignored { ", which never comes true" } else { "" };
             let finding = value::wrong(&here, expected, at).label(format!("found {shown}{label}"));
-            value::word(finding, found, expected, words)
+            if problem.path.is_empty() {
+                finding.hint(BEGINNING)
+            } else {
+                value::word(finding, found, expected, words)
+            }
         }
         P::Rewritten { written, becomes } => {
             error("rewritten-number", format!("`{written}` is the number {becomes}"), at)
@@ -98,6 +108,7 @@ fn told(problem: &Problem, source: &Source) -> Finding {
         P::TooManyJobs { limit } => {
             error("too-many-jobs", format!("more than {limit} jobs in all files"), at)
                 .label("this one is too many")
+                .hint("make a matrix of jobs that are alike, or several workflows")
         }
         P::GroupTooLong { limit } => {
             let message = format!("the group's name has more than {limit} characters");
@@ -168,15 +179,14 @@ fn told(problem: &Problem, source: &Source) -> Finding {
                 .hint("remove one of these needs")
         }
 
-        P::CallSyntax { uses } => error("call", format!("{} is no workflow", quoted(uses)), at)
-            .label("expected a file in `.github/workflows`")
-            .hint(
-                "write `./.github/workflows/file.yml`, or \
-                 `owner/repository/.github/workflows/file.yml@ref`",
-            ),
+        P::CallSyntax { uses } => call::syntax(uses, at),
         P::CallNotFound { uses, why } => {
             error("call-not-found", format!("`{}` cannot be read", call::short(uses)), at)
                 .label(why.clone())
+        }
+        P::CallElsewhere { uses, why } => {
+            let message = format!("`{}` is not looked at", call::short(uses));
+            Finding::advice("call-elsewhere", message, at).label(why.clone())
         }
         P::CallTooDeep { limit } => {
             error("call-too-deep", format!("more than {limit} calls within one another"), at)
@@ -219,6 +229,9 @@ fn told(problem: &Problem, source: &Source) -> Finding {
         }
     }
 }
+
+/// The mend for what is no workflow at all.
+const BEGINNING: &str = "a workflow has `on:`, and `jobs:` with a job in it";
 
 fn error(code: &'static str, message: String, at: Span) -> Finding {
     Finding::error(code, message, at)

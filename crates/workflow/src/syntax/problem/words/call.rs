@@ -11,6 +11,19 @@ const MOST_SCOPES: usize = 4;
 /// More of a file's name is not shown.
 const LONGEST_NAME: usize = 100;
 
+/// What names no workflow.
+pub(super) fn syntax(uses: &str, at: Span) -> Finding {
+    let hint = if uses.starts_with("$/") && uses.contains('@') {
+        "leave out `@…`: what begins with `$/` is at the commit of the file that calls it"
+    } else {
+        "write `./.github/workflows/file.yml`, or \
+         `owner/repository/.github/workflows/file.yml@ref`"
+    };
+    error("call", format!("{} is no workflow", quoted(uses)), at)
+        .label("expected a file in `.github/workflows`")
+        .hint(hint)
+}
+
 /// A key that the called workflow does not know.
 pub(super) fn unknown(code: &'static str, name: &str, key: Span) -> Finding {
     let what = if code == "unknown-secret" { "secret" } else { "input" };

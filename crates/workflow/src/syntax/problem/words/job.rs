@@ -43,7 +43,9 @@ pub(super) fn target(id: &str, wrong: TargetWrong, near: Option<&str>, at: Span)
 }
 
 pub(super) fn action(action: &str, at: Span) -> Finding {
-    let hint = if action.contains('/') && !action.contains('@') {
+    let hint = if action.starts_with("$/") {
+        "leave out `@…`: what begins with `$/` is at the commit of the file that names it"
+    } else if action.contains('/') && !action.contains('@') {
         "say which version: `owner/repository@v1`, or better a commit"
     } else {
         "a folder of the repository begins with `./`, an image with `docker://`"
