@@ -10,6 +10,7 @@ use sim::speed::{self, Speed};
 mod commits;
 mod journal;
 mod pipelines;
+mod queue;
 mod startup;
 
 fn main() -> ExitCode {
@@ -25,9 +26,10 @@ fn main() -> ExitCode {
             Ok(())
         }
         [binary, "pipelines"] => pipelines::measure(Path::new(binary)),
+        [binary, "queue"] => queue::measure(Path::new(binary)),
         [binary, "startup"] => startup::measure(Path::new(binary)),
         _ => {
-            eprintln!("usage: bench/run [commits|journal|pipelines|sim|startup]");
+            eprintln!("usage: bench/run [commits|journal|pipelines|queue|sim|startup]");
             return ExitCode::from(2);
         }
     };
@@ -45,6 +47,7 @@ type Done = Result<(), Box<dyn std::error::Error>>;
 fn all(binary: &Path) -> Done {
     startup::measure(binary)?;
     pipelines::measure(binary)?;
+    queue::measure(binary)?;
     simulate();
     commits::measure()?;
     journal::measure(binary)

@@ -12,8 +12,7 @@ pub(crate) struct Briefing {
     pub(crate) runner: String,
     /// Highroad's data on this machine: caches, artifacts, tools, actions.
     pub(crate) data: PathBuf,
-    /// The working tree that is checked out as it is.
-    pub(crate) tree: PathBuf,
+    pub(crate) origin: Origin,
     /// Where actions come from.
     pub(crate) actions: Option<String>,
     pub(crate) secrets: Vec<(String, String)>,
@@ -42,4 +41,23 @@ impl Bounds {
     pub(crate) fn of_processes(self) -> Limits {
         Limits { memory: self.memory, millicpus: self.millicpus, processes: None }
     }
+}
+
+/// What is checked out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Origin {
+    /// A working tree as it is.
+    WorkingTree(PathBuf),
+    /// The run's commit in a repository on this machine.
+    Repository(PathBuf),
+    Nothing,
+}
+
+/// What a server tells a runner of a job besides its order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Instruction {
+    /// Where actions come from.
+    pub(crate) actions: Option<String>,
+    pub(crate) secrets: Vec<(String, String)>,
 }

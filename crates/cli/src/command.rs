@@ -7,14 +7,19 @@ mod artifact;
 mod cache;
 mod check;
 mod completions;
+mod confines;
 mod help;
 mod init;
 mod journal;
 mod logs;
 mod man;
 mod run;
+mod runner;
 mod schema;
 mod secret;
+mod server;
+mod token;
+mod word;
 
 use crate::command_line::Global;
 use crate::error::Error;
@@ -31,6 +36,12 @@ pub(crate) enum Command {
     Artifact(artifact::Artifact),
     Journal(Box<journal::Journal>),
     Secret(secret::Secret),
+    Server(server::Server),
+    Runner(Box<runner::Runner>),
+    Token(token::Token),
+    Approve(word::Approve),
+    Reject(word::Reject),
+    Cancel(word::Cancel),
     Schema(schema::Schema),
     Completions(completions::Completions),
     Man(man::Man),
@@ -48,6 +59,12 @@ impl Command {
             Self::Artifact(artifact) => artifact.run(global, terminal),
             Self::Journal(journal) => journal.run(global, terminal),
             Self::Secret(secret) => secret.run(global, terminal),
+            Self::Server(server) => server.run(global, terminal),
+            Self::Runner(runner) => runner.run(global, terminal),
+            Self::Approve(approve) => approve.run(terminal),
+            Self::Reject(reject) => reject.run(terminal),
+            Self::Cancel(cancel) => cancel.run(terminal),
+            Self::Token(token) => token.run(global, terminal),
             Self::Schema(schema) => schema.run(terminal),
             Self::Completions(completions) => completions.run(terminal),
             Self::Man(man) => man.run(terminal),
@@ -96,6 +113,17 @@ pub(crate) const GROUPS: &[Group] = &[
             Entry::new("logs", logs::EXAMPLES),
             cache::ENTRY,
             artifact::ENTRY,
+        ],
+    },
+    Group {
+        title: "Run a server",
+        commands: &[
+            Entry::new("server", server::EXAMPLES),
+            Entry::new("runner", runner::EXAMPLES),
+            token::ENTRY,
+            Entry::new("approve", word::APPROVE),
+            Entry::new("reject", word::REJECT),
+            Entry::new("cancel", word::CANCEL),
         ],
     },
     Group { title: "Keep secrets", commands: &[secret::ENTRY] },

@@ -20,7 +20,7 @@ use jobs::worker::{Breakpoint, CancelSignal, execute};
 use ports::clock::SystemClock;
 use serde::Deserialize as _;
 
-use crate::briefing::Briefing;
+use crate::briefing::{Briefing, Origin};
 use crate::exit::Exit;
 use crate::wire;
 
@@ -104,7 +104,7 @@ fn bench(
     processes: ProcessTree,
     breakpoint: Option<Breakpoint>,
 ) -> Result<Workbench, String> {
-    let Briefing { runner, data, tree, actions, secrets, env, earlier, .. } = briefing;
+    let Briefing { runner, data, origin, actions, secrets, env, earlier, .. } = briefing;
     let own = Folders::within(&errand.folder);
     let folders = match earlier {
         Some(earlier) => Folders::taken_up(&errand.folder, &Folders::within(earlier)),
@@ -148,7 +148,11 @@ fn bench(
         secrets: visible(&errand.order.secrets, secrets)?,
         // Also what the job may not see must not be in its log.
         hidden: secrets.iter().map(|(_, value)| value.clone()).collect(),
-        source: Source::WorkingTree(tree.clone()),
+        source: match origin {
+            Origin::WorkingTree(path) => Source::WorkingTree(path.clone()),
+            Origin::Repository(path) => Source::Repository(path.clone()),
+            Origin::Nothing => Source::Nothing,
+        },
         mirrors: Mirrors {
             rules: actions.iter().map(|url| ("*".to_owned(), url.clone())).collect(),
             cache: data.join("actions"),

@@ -4,4 +4,6 @@ pub(crate) mod git;
 pub(crate) mod line;
 pub(crate) mod live;
 pub(crate) mod past;
+pub(crate) mod protections;
 pub(crate) mod service;
+pub(crate) mod snapshot;

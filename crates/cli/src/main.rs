@@ -17,6 +17,7 @@ mod manifest_file;
 mod repository;
 mod root_keys;
 mod sign;
+mod telling;
 mod terminal;
 mod usage;
 mod wire;

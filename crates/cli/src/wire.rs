@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use jobs::remote::{Client, ClientError};
 use model::fact::{Actor, ActorName};
 use ports::clock::{Clock, SystemClock};
 use ports::depot::Depot;
@@ -10,10 +11,13 @@ use ports::entropy::{Entropy, SystemEntropy};
 use ports::store::{Store, StoreError};
 use store::postgres::PostgresStore;
 use store::sqlite::{Mode, SqliteStore};
+use store::tokens::TokenFile;
 use store::vault::{EmbeddedVault, RootKeys};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::database::Database;
-use crate::error::Error;
+use crate::error::{Error, plain};
+use crate::exit::Exit;
 use crate::late_depot::LateDepot;
 
 /// The database, to be read only: it is neither made nor changed, and a server may have it.
@@ -50,6 +54,73 @@ pub(crate) fn vault(store: Arc<dyn Store>, keys: RootKeys) -> EmbeddedVault {
 /// Where artifacts and caches are on this machine.
 pub(crate) fn depot(data: &Path) -> Arc<dyn Depot> {
     Arc::new(LateDepot::at(&data.join("depot")))
+}
+
+/// The tokens that the server knows.
+pub(crate) fn tokens(data: &Path) -> TokenFile {
+    TokenFile::new(data.join("tokens.json"))
+}
+
+/// A server, and the token by which this program shows it who it is: given by options, or else by
+/// `HIGHROAD_URL` and `HIGHROAD_TOKEN`.
+pub(crate) fn client(url: Option<&str>, token_file: Option<&Path>) -> Result<Client, Error> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let url = url.map(str::to_owned).or_else(|| variable("HIGHROAD_URL")).ok_or_else(|| {
+        Error::new(Exit::Usage, "which server?").hint("name it with --url URL, or in HIGHROAD_URL")
+    })?;
+    let token = match token_file {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| Error::io(format!("cannot read {}", path.display()), &error))?,
+        None => variable("HIGHROAD_TOKEN").ok_or_else(|| {
+            Error::new(Exit::Usage, "there is no token for the server")
+                .hint("put it in HIGHROAD_TOKEN, or name the file that it is in: --token-file FILE")
+        })?,
+    };
+    Client::new(&url, token.trim()).map_err(|error| {
+        let told = Error::new(Exit::Usage, error.to_string());
+        let causes = std::iter::successors(std::error::Error::source(&error), |it| it.source());
+        causes.fold(told, |told, cause| told.caused_by(plain(cause)))
+    })
+}
+
+/// Why a server did not do what it was asked.
+pub(crate) fn refused_by_server(error: &ClientError) -> Error {
+    let exit = match error {
+        ClientError::Refused { .. } => Exit::Refused,
+        _ => Exit::Io,
+    };
+    let told = Error::new(exit, format!("the server did not do it: {error}"));
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.fold(told, |told, cause| told.caused_by(plain(cause)))
+}
+
+/// The signals by which a command is told to end. From the time that this is made none is missed.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    pub(crate) fn new() -> Result<Self, Error> {
+        let listen =
+            |kind| signal(kind).map_err(|error| Error::io("cannot wait for signals", &error));
+        let interrupt = listen(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: listen(SignalKind::terminate())? })
+    }
+
+    /// Returns when Ctrl-C was pressed.
+    pub(crate) async fn interrupted(&mut self) {
+        self.interrupt.recv().await;
+    }
+
+    /// Returns when Ctrl-C was pressed or SIGTERM has come.
+    pub(crate) async fn told_to_end(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 /// Who sits at the terminal.

@@ -13,7 +13,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use jiff::Timestamp;
 use model::id::JobId;
 use model::pipeline::{Ending, JobReport, Order};
 use ports::BoxFuture;
@@ -26,6 +25,7 @@ use crate::event::Event;
 use worker_process::{Spare, WorkerProcess};
 
 pub use worker_process::{CANCEL, Errand, GO_ON};
+pub(crate) use worker_process::{read_report, write_report};
 
 /// Who executes jobs on this machine.
 #[derive(Debug, Clone)]
@@ -206,13 +206,12 @@ impl Shared {
             return None;
         }
         let lost = || Ending::Lost("the runner ended while the job was executed".to_owned());
-        Some(worker_process::read_report(&folder).unwrap_or_else(|| self.unexecuted(lost())))
+        Some(read_report(&folder).unwrap_or_else(|| self.unexecuted(lost())))
     }
 
     fn keep(&self, job: JobId, report: &JobReport) {
         let folder = self.folder_of(job);
-        let kept = std::fs::create_dir_all(&folder)
-            .and_then(|()| worker_process::write_report(&folder, report));
+        let kept = std::fs::create_dir_all(&folder).and_then(|()| write_report(&folder, report));
         if let Err(error) = kept {
             // Whoever asks after a restart is told that the job was lost.
             tracing::warn!(%job, %error, "a job's report could not be kept");
@@ -220,17 +219,7 @@ impl Shared {
     }
 
     fn unexecuted(&self, ending: Ending) -> JobReport {
-        let now: Timestamp = self.settings.clock.now();
-        JobReport {
-            ending,
-            started_at: now,
-            ended_at: now,
-            runner: self.settings.name.clone(),
-            outputs: Vec::new(),
-            environment_url: None,
-            steps: Vec::new(),
-            annotations: Vec::new(),
-        }
+        JobReport::unexecuted(ending, &self.settings.name, self.settings.clock.now())
     }
 
     fn folder_of(&self, job: JobId) -> PathBuf {
@@ -266,7 +255,7 @@ impl Words {
 
 impl Labels {
     /// The first label that is wanted and not offered.
-    fn missing<'a>(&self, wanted: &'a [String]) -> Option<&'a String> {
+    pub(crate) fn missing<'a>(&self, wanted: &'a [String]) -> Option<&'a String> {
         wanted.iter().find(|label| {
             let is_offered = self.offered.iter().any(|it| it.eq_ignore_ascii_case(label));
             let label = label.to_ascii_lowercase();

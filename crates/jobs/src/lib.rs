@@ -12,6 +12,7 @@ pub mod log;
 pub mod mask;
 pub mod output;
 pub mod process;
+pub mod remote;
 pub mod secrets;
 mod shell;
 mod tool;

@@ -36,6 +36,11 @@ pub const FLUSH_AFTER: Duration = Duration::from_millis(20);
 /// What a log's folder holds.
 const FILE: &str = "log.zst";
 
+/// Where the log is in a job's folder.
+pub fn file_in(job: &Path) -> PathBuf {
+    job.join("log").join(FILE)
+}
+
 /// Where a job's log is written. Clones write to the same one.
 ///
 /// Writing to it never fails: what cannot be stored is counted and told. It reads no clock; whoever

@@ -234,6 +234,12 @@ impl ActorName {
     }
 }
 
+impl fmt::Display for ActorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
 /// Why a text names no actor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an actor: expected person:NAME, token:NAME, agent:NAME or system:NAME")]

@@ -14,6 +14,7 @@ pub mod nobody;
 pub mod store;
 #[cfg(feature = "suite")]
 pub mod suite;
+pub mod tokens;
 pub mod traffic;
 pub mod vault;
 pub mod workloads;

@@ -1,9 +1,9 @@
 //! `highroad run`: a repository's workflows, executed on this machine without any server.
 
-mod confines;
 mod executor;
 mod list;
 mod occasion;
+mod remote;
 mod report;
 mod secrets;
 mod selection;
@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use model::name::ServiceName;
 
 use super::Example;
+use super::confines::Confines;
 use crate::command_line::Global;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -24,8 +25,9 @@ use crate::local::git::WorkingTree;
 use crate::local::past::Past;
 use crate::local::service::Held;
 use crate::terminal::Terminal;
-use confines::Confines;
+use crate::wire;
 use executor::Executor;
+use remote::Remote;
 use secrets::Secrets;
 use selection::Selection;
 
@@ -113,6 +115,21 @@ pub(crate) struct Run {
     #[arg(long, value_name = "STEP", requires = "again")]
     from: Option<String>,
 
+    /// Run on a server and its runners, with what is not committed yet
+    #[arg(long)]
+    #[arg(conflicts_with_all = ["secrets", "service", "env", "jobs", "labels", "actions"])]
+    #[arg(conflicts_with_all = ["sandbox", "no_network", "memory", "cpus", "disk", "shell_on_failure"])]
+    remote: bool,
+
+    #[arg(long, value_name = "URL", requires = "remote", value_hint = clap::ValueHint::Url)]
+    #[arg(help = "The server (or HIGHROAD_URL)")]
+    url: Option<String>,
+
+    #[arg(long, value_name = "FILE", requires = "remote")]
+    #[arg(help = "A file with the token for the server in it (or HIGHROAD_TOKEN)")]
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    token_file: Option<PathBuf>,
+
     #[command(flatten)]
     confines: Confines,
 
@@ -136,6 +153,7 @@ pub(super) const EXAMPLES: &[Example] = &[
         line: "highroad run --matrix node:20 -s NPM_TOKEN",
         does: "one cell, with a secret from the environment",
     },
+    Example { line: "highroad run --remote", does: "on the server that HIGHROAD_URL names" },
     Example { line: "highroad run --again failed", does: "what failed in the last run" },
     Example {
         line: "highroad run --again test --from 'npm test'",
@@ -170,6 +188,10 @@ impl Run {
         }
         if selection.runs.is_empty() {
             return Err(selection.nothing_to_run(&self.event));
+        }
+        if self.remote {
+            let client = wire::client(self.url.as_deref(), self.token_file.as_deref())?;
+            return Remote::new(client, &data, selection).execute(&tree, &mut past, terminal);
         }
         let secrets = Secrets::new(&self.secrets, global, held)?;
         Executor::new(&self, &tree, &data, selection, secrets).execute(&mut past, terminal)

@@ -126,19 +126,24 @@ fn text<S: AsRef<OsStr>>(
     folder: &Path,
     arguments: impl IntoIterator<Item = S>,
 ) -> Result<Option<String>, Error> {
-    let ran = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args(arguments)
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .stdin(Stdio::null())
-        .output();
-    let Output { status, stdout, .. } = ran.map_err(|error| match error.kind() {
+    let ran = command(folder).args(arguments).output();
+    let Output { status, stdout, .. } = ran.map_err(|error| cannot_run(&error))?;
+    Ok(status.success().then(|| String::from_utf8_lossy(&stdout).into_owned()))
+}
+
+/// `git` in a folder, which is to touch nothing that it need not.
+pub(super) fn command(folder: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.arg("-C").arg(folder).env("GIT_OPTIONAL_LOCKS", "0").stdin(Stdio::null());
+    command
+}
+
+pub(super) fn cannot_run(error: &std::io::Error) -> Error {
+    match error.kind() {
         std::io::ErrorKind::NotFound => {
             Error::new(Exit::NotFound, "the program `git` is not there")
                 .hint("install it: apt-get install git")
         }
-        _ => Error::io("cannot run git", &error),
-    })?;
-    Ok(status.success().then(|| String::from_utf8_lossy(&stdout).into_owned()))
+        _ => Error::io("cannot run git", error),
+    }
 }

@@ -2,6 +2,7 @@
 //! what they print is compared. A line `…` stands for any lines, `…` at a line's end for its rest.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,8 +24,11 @@ fn every_example_does_what_the_guide_says() {
 /// Tries a page's examples in their order, in one folder of their own, with a journal.
 fn try_page(page: &Path) -> usize {
     let folder = tempfile::tempdir().unwrap();
+    let _background = Background(folder.path());
     let recorded = Recorded::story();
-    let text = fs::read_to_string(page).unwrap();
+    // The port that a reader has free may be taken here.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let text = fs::read_to_string(page).unwrap().replace(":7070", &format!(":{port}"));
     let mut tried = 0;
     for block in blocks(&text) {
         match block.language {
@@ -53,6 +57,20 @@ fn try_page(page: &Path) -> usize {
         }
     }
     tried
+}
+
+/// What examples leave running in the background, by the files that they write its numbers into.
+struct Background<'a>(&'a Path);
+
+impl Drop for Background<'_> {
+    fn drop(&mut self) {
+        let files = fs::read_dir(self.0).into_iter().flatten().flatten().map(|it| it.path());
+        for file in files.filter(|path| path.extension().is_some_and(|end| end == "pid")) {
+            let pid = fs::read_to_string(file).unwrap_or_default();
+            // The page may have ended it itself.
+            let _ = Command::new("kill").args(["-KILL", pid.trim()]).output();
+        }
+    }
 }
 
 struct Block<'a> {

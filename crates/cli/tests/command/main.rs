@@ -14,6 +14,7 @@ mod kept;
 mod output;
 mod run;
 mod secret;
+mod server;
 mod usage;
 
 use std::path::Path;

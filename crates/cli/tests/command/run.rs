@@ -20,7 +20,7 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    fn new(workflow: &str) -> Self {
+    pub(crate) fn new(workflow: &str) -> Self {
         Self::with(&[(".github/workflows/ci.yml", workflow)])
     }
 
@@ -56,7 +56,7 @@ impl Pipeline {
     }
 
     /// What a job wrote into a file that lasts longer than its workspace.
-    fn noted(&self) -> String {
+    pub(crate) fn noted(&self) -> String {
         fs::read_to_string(self.repository.path.join(".git/noted")).unwrap_or_default()
     }
 }

@@ -3,7 +3,7 @@
 use model::fact::RunJobOrdered;
 use model::intent::Intent;
 use model::pipeline::{
-    Defaults, JobSheet, Order, PassedSecrets, Progress, Secrets, Sheet, Steps, Tree, Work,
+    Defaults, Order, PassedSecrets, Progress, Secrets, Sheet, Steps, Tree, Work,
 };
 
 use super::Turn;
@@ -22,7 +22,7 @@ impl Turn {
         let Work::Steps(steps) = &job.work else {
             unreachable!("jobs that call a workflow are not ordered");
         };
-        match self.ordered_as(index, attempt, job, steps) {
+        match self.ordered_as(index, attempt, steps) {
             Ok(order) => {
                 let (job, name) = (order.job, order.name.clone());
                 self.facts.push(RunJobOrdered { job, name, attempt }.into());
@@ -34,13 +34,7 @@ impl Turn {
         }
     }
 
-    fn ordered_as(
-        &self,
-        index: usize,
-        attempt: u32,
-        job: &JobSheet,
-        steps: &Steps,
-    ) -> Result<Order, String> {
+    fn ordered_as(&self, index: usize, attempt: u32, steps: &Steps) -> Result<Order, String> {
         let sheet = self.next.sheet.clone();
         let map = Map::of(&sheet, &self.next);
         let file = map.workflow_of(self.next.jobs[index].caller);

@@ -160,12 +160,12 @@ fn died(status: io::Result<ExitStatus>) -> String {
 }
 
 /// Keeps a report: there whole or not at all.
-pub(super) fn write_report(folder: &Path, report: &JobReport) -> io::Result<()> {
+pub(crate) fn write_report(folder: &Path, report: &JobReport) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(&serde_json::to_vec(report)?)?;
     file.persist(folder.join(REPORT)).map(drop).map_err(|error| error.error)
 }
 
-pub(super) fn read_report(folder: &Path) -> Option<JobReport> {
+pub(crate) fn read_report(folder: &Path) -> Option<JobReport> {
     serde_json::from_slice(&std::fs::read(folder.join(REPORT)).ok()?).ok()
 }

@@ -20,6 +20,22 @@ pub struct JobReport {
     pub annotations: Vec<Annotation>,
 }
 
+impl JobReport {
+    /// Of a job that no worker has told of.
+    pub fn unexecuted(ending: Ending, runner: impl Into<String>, at: Timestamp) -> Self {
+        Self {
+            ending,
+            started_at: at,
+            ended_at: at,
+            runner: runner.into(),
+            outputs: Vec::new(),
+            environment_url: None,
+            steps: Vec::new(),
+            annotations: Vec::new(),
+        }
+    }
+}
+
 /// How an attempt at a job ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

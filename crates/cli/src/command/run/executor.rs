@@ -20,12 +20,12 @@ use ports::store::Store;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::Run;
-use super::confines::warn_of;
 use super::report::Reporter;
 use super::secrets::Secrets;
 use super::selection::Selection;
 use super::witness::{Told, Witness};
-use crate::briefing::Briefing;
+use crate::briefing::{Briefing, Origin};
+use crate::command::confines::warn_of;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::local::git::WorkingTree;
@@ -51,6 +51,7 @@ pub(super) struct Executor {
 struct Watched<'a> {
     told: UnboundedReceiver<Told>,
     heard: UnboundedReceiver<(JobId, Event)>,
+    signals: wire::Signals,
     host: &'a Host,
     live: &'a mut Live,
 }
@@ -74,7 +75,7 @@ impl Executor {
         let briefing = Briefing {
             runner: "this machine".to_owned(),
             data: data.to_path_buf(),
-            tree: tree.root.clone(),
+            origin: Origin::WorkingTree(tree.root.clone()),
             actions: asked.actions(),
             secrets: Vec::new(),
             env: asked.env.clone(),
@@ -104,6 +105,7 @@ impl Executor {
     }
 
     async fn go(self, past: &mut Past, terminal: &mut Terminal) -> Result<Exit, Error> {
+        let signals = wire::Signals::new()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         warn_of(self.briefing.bounds, terminal);
         let (tell, told) = unbounded_channel();
@@ -122,39 +124,29 @@ impl Executor {
         let conductor = tokio::spawn(conductor.run());
 
         let past_folder = past.folder().to_owned();
-        let mut reporter = Reporter::new(terminal, past, &host, &self.selection);
+        let mut reporter = Reporter::new(terminal, past, self.folder.clone(), &self.selection);
         let mut live = Live::begin(&past_folder, self.selection.runs.iter().map(|run| run.id));
-        let watched = Watched { told, heard, host: &host, live: &mut live };
+        let watched = Watched { told, heard, signals, host: &host, live: &mut live };
         let ended = self.watch(&handle, &clock, watched, &mut reporter).await;
         drop(handle);
         drop(reporter);
         conductor.abort();
         let runs = self.finished(memory.as_ref()).await?;
         let gone = past.keep(&runs)?;
-        discard(&host, &gone);
+        discard(&self.folder, &gone);
         // Whoever looks for the run from now on finds it in the past.
         drop(live);
         ended?;
-        let succeeded = |run: &Process| match run.stage {
-            Stage::Over(conclusion) => {
-                matches!(conclusion, Conclusion::Success | Conclusion::Skipped)
-            }
-            Stage::Going | Stage::Cancelling { .. } => false,
-        };
-        let interrupted = runs.iter().any(|run| run.stage == Stage::Over(Conclusion::Cancelled));
+        let verdict = verdict(&runs);
         let absent = self.secrets.absent();
-        if !absent.is_empty() && !runs.iter().all(succeeded) {
+        if !absent.is_empty() && verdict != Exit::Success {
             let names = absent.join(", ");
             terminal.note(&format!(
                 "note: nobody has a value for {names}, so the jobs saw an empty text: give one with \
                  -s, or keep one with 'highroad secret set'"
             ));
         }
-        Ok(match runs.iter().all(succeeded) {
-            true => Exit::Success,
-            false if interrupted => Exit::Interrupted,
-            false => Exit::Findings,
-        })
+        Ok(verdict)
     }
 
     /// Begins the runs, and sees them through to their ends.
@@ -165,7 +157,7 @@ impl Executor {
         watched: Watched<'_>,
         reporter: &mut Reporter<'_>,
     ) -> Result<(), Error> {
-        let Watched { mut told, mut heard, host, live } = watched;
+        let Watched { mut told, mut heard, mut signals, host, live } = watched;
         let mut under_way = 0;
         for run in &self.selection.runs {
             let begun = handle
@@ -183,7 +175,7 @@ impl Executor {
                 biased;
                 Some((job, event)) = heard.recv() => Happened::Heard(job, event),
                 Some(told) = told.recv() => Happened::Told(told),
-                _ = tokio::signal::ctrl_c() => Happened::Interrupted,
+                () = signals.interrupted() => Happened::Interrupted,
                 _ = ticks.tick() => Happened::Time,
             };
             match happened {
@@ -272,17 +264,33 @@ impl Executor {
     }
 }
 
-fn command(clock: &Arc<dyn Clock>) -> CommandId {
+pub(super) fn command(clock: &Arc<dyn Clock>) -> CommandId {
     let entropy: &dyn Entropy = &SystemEntropy;
     entropy.id(CommandId::new, clock.now())
 }
 
+/// What the runs came to, as a command ends.
+pub(super) fn verdict(runs: &[Process]) -> Exit {
+    let succeeded = |run: &Process| match run.stage {
+        Stage::Over(conclusion) => {
+            matches!(conclusion, Conclusion::Success | Conclusion::Skipped)
+        }
+        Stage::Going | Stage::Cancelling { .. } => false,
+    };
+    let interrupted = runs.iter().any(|run| run.stage == Stage::Over(Conclusion::Cancelled));
+    match runs.iter().all(succeeded) {
+        true => Exit::Success,
+        false if interrupted => Exit::Interrupted,
+        false => Exit::Findings,
+    }
+}
+
 /// Frees the room that the jobs of forgotten runs take.
-fn discard(host: &Host, runs: &[Process]) {
+pub(super) fn discard(folder: &Path, runs: &[Process]) {
     for run in runs {
         for job in run.jobs.iter().filter_map(|job| executed(job)) {
             // What is left lying there only takes room.
-            let _ = std::fs::remove_dir_all(host.folder_of(job));
+            let _ = std::fs::remove_dir_all(folder.join(job.to_string()));
         }
     }
 }

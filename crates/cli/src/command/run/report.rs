@@ -1,10 +1,9 @@
 //! Who tells what happens: a view for people, or a line of JSON for each thing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jobs::event::Event;
-use jobs::host::Host;
 use model::id::JobId;
 use serde_json::json;
 
@@ -25,19 +24,23 @@ impl<'a> Reporter<'a> {
     pub(super) fn new(
         terminal: &'a mut Terminal,
         past: &'a mut Past,
-        host: &'a Host,
+        folder: PathBuf,
         selection: &Selection,
     ) -> Self {
         if terminal.json() {
             return Self::Lines(terminal);
         }
-        Self::View(View::new(terminal, past, host, selection.longest_name()))
+        Self::View(View::new(terminal, past, folder, selection.longest_name()))
     }
 
     /// A fact of a run.
     pub(super) fn told(&mut self, told: Told, now: Timestamp) -> Result<(), Error> {
         match self {
-            Self::View(view) => view.told(told, now),
+            Self::View(view) => {
+                view.told(told, now)?;
+                // Whoever reads through a pipe is not to wait for the next thing.
+                view.terminal.flush()
+            }
             Self::Lines(terminal) => {
                 let body: serde_json::Value =
                     serde_json::from_str(&told.what.body()).unwrap_or_default();

@@ -2,10 +2,10 @@
 //! failed, and below, as long as it lasts, what is under way.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use jobs::event::Event;
-use jobs::host::Host;
 use model::fact::{RunEnded, RunHeld, RunJobEnded, RunJobOrdered, RunStarted, What};
 use model::id::{AnyId, JobId};
 use model::pipeline::Conclusion;
@@ -27,7 +27,8 @@ const TAIL: u64 = 60;
 pub(super) struct View<'a> {
     pub(super) terminal: &'a mut Terminal,
     past: &'a mut Past,
-    host: &'a Host,
+    /// Where jobs have their folders.
+    folder: PathBuf,
     /// Of the column of names.
     width: usize,
     runs: HashMap<AnyId, Run>,
@@ -61,13 +62,13 @@ impl<'a> View<'a> {
     pub(super) fn new(
         terminal: &'a mut Terminal,
         past: &'a mut Past,
-        host: &'a Host,
+        folder: PathBuf,
         longest_name: usize,
     ) -> Self {
         let is_live = terminal.can_show_passing();
         let width = longest_name.min(WIDEST_NAME);
         let (runs, jobs) = (HashMap::new(), Vec::new());
-        Self { terminal, past, host, width, runs, jobs, frame: 0, is_live }
+        Self { terminal, past, folder, width, runs, jobs, frame: 0, is_live }
     }
 
     /// A fact of a run.
@@ -94,7 +95,9 @@ impl<'a> View<'a> {
             What::RunJobEnded(ended) => self.job_ended(run, &ended, now),
             What::RunHeld(RunHeld { name, environment, .. }) => {
                 let words = format!("waits for consent to enter {environment}");
-                self.line(Sign::Waiting, &name, None, &words)
+                self.line(Sign::Waiting, &name, None, &words)?;
+                let how = format!("somebody else says: highroad approve {run} {environment}");
+                self.terminal.print(&format!("  {}\n", self.terminal.paint().faint(&how)))
             }
             What::RunEnded(RunEnded { conclusion, .. }) => self.run_ended(run, conclusion, now),
             _ => Ok(()),
@@ -167,7 +170,7 @@ impl<'a> View<'a> {
         let failed = ended.conclusion == Conclusion::Failure;
         let mut workflow = String::new();
         if let Some(run) = self.runs.get_mut(&run) {
-            run.over += 1;
+            run.over += usize::from(!ended.again);
             run.failed += usize::from(failed && !ended.again);
             workflow.clone_from(&run.workflow);
         }
@@ -214,7 +217,7 @@ impl<'a> View<'a> {
 
     /// The last lines of the step that failed, in full.
     fn failing_step(&mut self, job: JobId, step: u32) -> Result<(), Error> {
-        let tail = Tail::of(&self.host.folder_of(job), step, TAIL)?;
+        let tail = Tail::of(&self.folder.join(job.to_string()), step, TAIL)?;
         let paint = self.terminal.paint();
         let mut lines = Vec::new();
         if tail.left_out > 0 {

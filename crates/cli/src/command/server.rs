@@ -1,0 +1,200 @@
+//! `highroad server`: the control plane.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use api::Api;
+use axum::Router;
+use conductor::{Conductor, Hands, Kinds, Settings as Pace};
+use engine::pipeline::Pipeline;
+use jiff::SignedDuration;
+use jobs::remote::{self, Hub, HubSettings};
+use jobs::secrets::{Asked, Named, environment};
+use model::pipeline::{Order, Secrets};
+use ports::BoxFuture;
+use ports::clock::{Clock, SystemClock};
+use ports::entropy::Entropy as _;
+use ports::store::Store;
+use ports::tokens::{Scope, Tokens};
+use ports::vault::{Vault as _, VaultError, Wanted};
+use store::vault::{EmbeddedVault, RootKeys};
+use tokio::net::TcpListener;
+
+use super::Example;
+use crate::briefing::Instruction;
+use crate::command_line::Global;
+use crate::database::Database;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::terminal::Terminal;
+use crate::{root_keys, telling, wire};
+
+/// Run the server: it decides what happens, records it, and gives runners their jobs
+///
+/// Prints 'ready' and its address once it answers. Whatever it has acknowledged survives its being
+/// killed, and a new one goes on where it was. Every path but /healthz wants a token: 'highroad
+/// token create'.
+///
+/// It listens on this machine only, until told otherwise, and it does not encrypt: for other
+/// machines, put something before it that speaks TLS.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Server {
+    /// Where it listens: 127.0.0.1:7070
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
+    listen: SocketAddr,
+
+    /// How long a runner may be silent before its jobs are lost, and begun again elsewhere: 60
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    runner_timeout: u32,
+
+    #[arg(long = "actions", value_name = "URL")]
+    #[arg(help = "Where runners get actions from: a git URL with {owner} and {repo} in it (or \
+                  HIGHROAD_ACTIONS)")]
+    actions: Option<String>,
+}
+
+pub(super) const EXAMPLES: &[Example] = &[
+    Example { line: "highroad server", does: "on http://127.0.0.1:7070, until it is interrupted" },
+    Example {
+        line: "highroad server --data /var/lib/highroad --listen 127.0.0.1:8080",
+        does: "with a folder and a port of its own",
+    },
+];
+
+/// How long a runner's question is kept open: shorter than what proxies on the way allow.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(25);
+/// The most bytes of a job's log that are kept.
+const MOST_OF_A_LOG: u64 = 16 << 30;
+
+impl Server {
+    pub(super) fn run(self, global: &Global, terminal: &mut Terminal) -> Result<Exit, Error> {
+        telling::begin();
+        let (data, database) = (global.data()?, global.database()?);
+        wire::block_on(self.serve(&data, &database, terminal))
+    }
+
+    async fn serve(
+        self,
+        data: &Path,
+        database: &Database,
+        terminal: &mut Terminal,
+    ) -> Result<Exit, Error> {
+        let store = wire::store_to_write(database).await;
+        let store: Arc<dyn Store> = Arc::from(store.map_err(|failure| database.failure(&failure))?);
+        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
+            Error::io(format!("cannot listen on {}", self.listen), &error)
+                .hint("is another server running there? --listen ADDRESS names another place")
+        })?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Error::io("cannot tell where it listens", &error))?;
+        let mut signals = wire::Signals::new()?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let keys = RootKeys::new(root_keys::given(|| Ok(data.to_owned()))?);
+        let vault =
+            Arc::new(Vault { vault: wire::vault(store.clone(), keys), store: store.clone() });
+        let hub = self.hub(data, &clock, vault);
+        let hands = Hands { jobs: Arc::new(hub.clone()), ..Hands::default() };
+        let kinds = Kinds::default().with(Pipeline);
+        let (conductor, handle) =
+            Conductor::new(store.clone(), hands, clock.clone(), kinds, pace(database));
+        let tokens: Arc<dyn Tokens> = Arc::new(wire::tokens(data));
+        let api = Api { handle, store: store.clone(), clock };
+        let router = routes(api, &hub, &tokens, store);
+
+        terminal.print(&format!("ready http://{address}\n"))?;
+        terminal.flush()?;
+        if !address.ip().is_loopback() {
+            tracing::warn!("other machines can reach {address}, and nothing there is encrypted");
+        }
+        let served = tokio::select! {
+            served = axum::serve(listener, router) => served,
+            () = conductor.run() => {
+                return Err(Error::new(Exit::Bug, "the conductor has stopped"));
+            }
+            () = hub.watch() => Ok(()),
+            () = signals.told_to_end() => Ok(()),
+        };
+        served.map_err(|error| Error::io("cannot serve any more", &error))?;
+        Ok(Exit::Success)
+    }
+
+    fn hub(&self, data: &Path, clock: &Arc<dyn Clock>, vault: Arc<Vault>) -> Hub {
+        let actions = self.actions.clone().or_else(|| std::env::var("HIGHROAD_ACTIONS").ok());
+        let brief = move |order: Arc<Order>| {
+            let (actions, vault) = (actions.clone(), vault.clone());
+            Box::pin(async move {
+                let secrets = vault.secrets_of(&order).await?;
+                let instruction = Instruction { actions, secrets };
+                serde_json::to_value(instruction).map_err(|error| error.to_string())
+            }) as BoxFuture<'static, _>
+        };
+        Hub::new(HubSettings {
+            folder: data.join("jobs"),
+            sources: data.join("sources"),
+            brief: Box::new(brief),
+            lease: SignedDuration::from_secs(self.runner_timeout.into()),
+            patience: PATIENCE,
+            most_bytes: MOST_OF_A_LOG,
+            clock: clock.clone(),
+        })
+    }
+}
+
+/// What jobs are given of the secrets of their services.
+struct Vault {
+    vault: EmbeddedVault,
+    store: Arc<dyn Store>,
+}
+
+impl Vault {
+    async fn secrets_of(&self, order: &Order) -> Result<Named, String> {
+        let names = match Asked::of(order) {
+            Asked::All => None,
+            // What is no name is nowhere, `GITHUB_TOKEN` for one.
+            Asked::These(names) => {
+                Some(names.iter().filter_map(|name| name.parse().ok()).collect::<BTreeSet<_>>())
+            }
+        };
+        if order.secrets == Secrets::None || names.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Ok(Named::new());
+        }
+        let told = |failure: VaultError| format!("its secrets cannot be had: {failure}");
+        if EmbeddedVault::sealed_under(&*self.store).await.map_err(told)?.is_none() {
+            return Ok(Named::new());
+        }
+        let environment = environment(order)?;
+        let environment = environment.and_then(|name| name.to_ascii_lowercase().parse().ok());
+        let service = order.service.clone();
+        let wanted = Wanted { service, environment, names, by: order.job.into() };
+        let found = self.vault.resolve(&wanted).await.map_err(told)?;
+        let found = found.into_iter();
+        Ok(found.map(|(name, it)| (name.into(), it.value.expose().to_owned())).collect())
+    }
+}
+
+/// Who shows which token gets to which paths.
+fn routes(api: Api, hub: &Hub, tokens: &Arc<dyn Tokens>, store: Arc<dyn Store>) -> Router {
+    let people = api.router().merge(remote::for_people(hub.clone()));
+    let runners = remote::for_runners(hub.clone());
+    api::health(store).merge(api::admit(people, Scope::Operator, tokens.clone())).merge(api::admit(
+        runners,
+        Scope::Runner,
+        tokens.clone(),
+    ))
+}
+
+/// Servers that share a database go by different names, and look for what others leave.
+fn pace(database: &Database) -> Pace {
+    match database {
+        Database::File(_) => Pace::alone("server"),
+        Database::Postgres(_) => {
+            let [a, b, c, d, ..] = wire::entropy().draw();
+            let lot = u32::from_be_bytes([a, b, c, d]);
+            Pace::among_others(format!("server-{lot:08x}"))
+        }
+    }
+}
