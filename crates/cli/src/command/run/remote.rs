@@ -78,6 +78,8 @@ struct Listening {
 const MOST_HEARD: usize = 64;
 /// How long a server that does not answer is left alone.
 const REST: SignedDuration = SignedDuration::from_millis(500);
+/// After how long it is given up. The run goes on without anybody watching.
+const LONGEST_SILENCE: SignedDuration = SignedDuration::from_mins(5);
 /// For how many seconds a question for more is kept open.
 const PATIENCE: u64 = 20;
 
@@ -296,13 +298,14 @@ impl Server {
         }
     }
 
-    /// Asks until the server answers.
+    /// Asks until the server answers, or has not for too long.
     async fn patiently(&self, path: &str) -> Result<(StatusCode, Vec<u8>), ClientError> {
+        let until = self.clock.now() + LONGEST_SILENCE;
         loop {
             let asked = self.client.send(Method::GET, path, "application/json", [][..].into());
             match asked.await.and_then(|(status, body)| jobs::remote::successful(status, body)) {
                 Ok((status, body)) => return Ok((status, body.to_vec())),
-                Err(error) if error.may_pass() => {
+                Err(error) if error.may_pass() && self.clock.now() < until => {
                     self.clock.sleep_until(self.clock.now() + REST).await;
                 }
                 Err(error) => return Err(error),
