@@ -67,7 +67,7 @@ impl Office {
         let now = self.clock.now();
         let id = self.entropy.id(RolloutId::new, now);
         let rollout = Rollout::new(id, place.clone(), candidate, stable, plan, now);
-        (id, self.begin::<Rollouts>(id.into(), rollout).await)
+        (id, self.begin::<Rollouts>(id.into(), rollout, &self.operator).await)
     }
 
     pub async fn tell(&self, rollout: RolloutId, word: Word) -> Result<Reply, HandleError> {
@@ -79,13 +79,14 @@ impl Office {
         &self,
         request: Request,
         sheet: impl Into<Part<Sheet>>,
+        by: &Actor,
     ) -> (RunId, Result<Reply, HandleError>) {
         let now = self.clock.now();
         let id = self.entropy.id(RunId::new, now);
-        let request = Request { began_by: Some(self.operator.clone()), ..request };
+        let request = Request { began_by: Some(by.clone()), ..request };
         let service = "shop".parse().expect("a well-formed name");
         let run = Run::new(id, service, request, sheet, now);
-        (id, self.begin::<Pipeline>(id.into(), run).await)
+        (id, self.begin::<Pipeline>(id.into(), run, by).await)
     }
 
     pub async fn tell_run(
@@ -97,10 +98,15 @@ impl Office {
         self.say::<Pipeline>(run.into(), word, by).await
     }
 
-    async fn begin<P: Process>(&self, id: AnyId, state: P::State) -> Result<Reply, HandleError> {
+    async fn begin<P: Process>(
+        &self,
+        id: AnyId,
+        state: P::State,
+        by: &Actor,
+    ) -> Result<Reply, HandleError> {
         self.insist(|handle, command| {
             let state = state.clone();
-            async move { handle.start::<P>(id, state, self.operator.clone(), command).await }
+            async move { handle.start::<P>(id, state, by.clone(), command).await }
         })
         .await
     }

@@ -81,7 +81,8 @@ fn live(story: &Story, faults: impl FnOnce(SimClock) -> Faults) -> (World, Vec<R
         world.jobs.set_nature(name, nature.clone());
     }
     let runs = world.run(async {
-        let (id, begun) = office.start_run(story.request(), story.sheet.clone()).await;
+        let ada: Actor = "person:ada".parse().expect("a well-formed actor");
+        let (id, begun) = office.start_run(story.request(), story.sheet.clone(), &ada).await;
         begun.expect("it is the first one");
         let attend = async {
             while !is_over(&memory, id) {
@@ -97,9 +98,8 @@ fn live(story: &Story, faults: impl FnOnce(SimClock) -> Faults) -> (World, Vec<R
         let cancel = async {
             for (after, force) in &story.cancels {
                 office.sleep(*after).await;
-                let by: Actor = "person:ada".parse().expect("a well-formed actor");
                 let cancel = Word::Cancel { force: *force };
-                office.tell_run(id, cancel, &by).await.expect("it is there");
+                office.tell_run(id, cancel, &ada).await.expect("it is there");
             }
         };
         join(attend, cancel).await;
@@ -107,7 +107,7 @@ fn live(story: &Story, faults: impl FnOnce(SimClock) -> Faults) -> (World, Vec<R
         if let Ok(request) = again(&runs[0], Again::Failed) {
             // Nobody is there any more to be asked.
             let request = Request { protected: Vec::new(), ..request };
-            let (id, begun) = office.start_run(request, runs[0].sheet.clone()).await;
+            let (id, begun) = office.start_run(request, runs[0].sheet.clone(), &ada).await;
             begun.expect("it is a new one");
             while !is_over(&memory, id) {
                 office.sleep(SignedDuration::from_mins(10)).await;

@@ -1,7 +1,7 @@
 //! Thousands of worlds in which things go wrong, each held against the same world in which
 //! nothing does.
 
-use sim::random;
+use sim::{pipelines, random};
 
 #[test]
 fn whatever_goes_wrong_the_end_is_the_same() {
@@ -22,4 +22,13 @@ fn the_server_may_crash_at_any_point() {
         }
     }
     assert!(points > 1_000, "only {points} crash points were tried");
+}
+
+#[test]
+fn whatever_goes_wrong_runs_end_as_they_should() {
+    for seed in 0..200 {
+        if let Err(error) = pipelines::check(seed) {
+            panic!("seed {seed}: {error}\nreplay it with: cargo sim pipelines replay {seed}");
+        }
+    }
 }

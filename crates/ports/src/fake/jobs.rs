@@ -54,7 +54,10 @@ pub struct Execution {
 #[derive(Debug, Default)]
 struct World {
     natures: BTreeMap<String, JobNature>,
+    /// Those too that were told to end before they were begun.
     jobs: BTreeMap<JobId, Known>,
+    /// In the order in which they were, several in one moment too.
+    begun: Vec<(JobId, RunId, String)>,
     /// How many attempts each name has had.
     attempts: BTreeMap<String, usize>,
 }
@@ -63,8 +66,6 @@ struct World {
 struct Known {
     report: JobReport,
     lingers: SignedDuration,
-    /// Whose it is; nothing if it was told to end before it was begun.
-    begun: Option<(RunId, String)>,
 }
 
 impl FakeJobs {
@@ -79,14 +80,12 @@ impl FakeJobs {
     /// All that was begun, in the order in which it was.
     pub fn executions(&self) -> Vec<Execution> {
         let world = self.world();
-        let execution = |known: &Known| {
-            let (run, name) = known.begun.clone()?;
-            let JobReport { started_at, ended_at, ref ending, .. } = known.report;
-            Some(Execution { run, name, started_at, ended_at, ending: ending.clone() })
+        let execution = |(job, run, name): &(JobId, RunId, String)| {
+            let JobReport { started_at, ended_at, ref ending, .. } = world.jobs[job].report;
+            let (run, name, ending) = (*run, name.clone(), ending.clone());
+            Execution { run, name, started_at, ended_at, ending }
         };
-        let mut executions: Vec<_> = world.jobs.values().filter_map(execution).collect();
-        executions.sort_by_key(|execution| execution.started_at);
-        executions
+        world.begun.iter().map(execution).collect()
     }
 
     fn begin(&self, order: &Order) {
@@ -102,8 +101,8 @@ impl FakeJobs {
         let ending = ending.unwrap_or(Ending::Success);
         let outputs = if ending == Ending::Success { nature.outputs } else { Vec::new() };
         let report = JobReport { outputs, ..report(ending, now, now + nature.takes) };
-        let begun = Some((order.run, order.name.clone()));
-        world.jobs.insert(order.job, Known { report, lingers: nature.lingers, begun });
+        world.jobs.insert(order.job, Known { report, lingers: nature.lingers });
+        world.begun.push((order.job, order.run, order.name.clone()));
     }
 
     fn end(&self, job: JobId) {
@@ -112,7 +111,6 @@ impl FakeJobs {
         let known = world.jobs.entry(job).or_insert_with(|| Known {
             report: report(Ending::Cancelled, now, now),
             lingers: SignedDuration::ZERO,
-            begun: None,
         });
         if known.report.ended_at > now + known.lingers {
             let ended_at = now + known.lingers;

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use engine::decision::{Decision, Input, Process, Told};
+use engine::decision::{Answered, Decision, Input, Process, Told};
 use engine::pipeline::{Pipeline, Word};
 use jiff::Timestamp;
 use model::fact::Actor;
-use model::id::{AnyId, RunId};
+use model::id::{AnyId, JobId, RunId};
+use model::intent::{Outcome, Target};
 use model::name::Scope;
 use model::persisted::Persisted;
-use model::pipeline::{Ending, Job, JobSheet, Progress, Run, Stage, Work};
+use model::pipeline::{Ending, Job, JobReport, JobSheet, Progress, Run, Stage, Work};
 use ports::fake::Execution;
 use ports::store::Change;
 
@@ -231,13 +232,32 @@ impl Process for CheckedPipeline {
 /// up but runners that were told.
 fn can_be_ended(state: &Run, now: Timestamp) -> bool {
     let (word, by) = (Word::Cancel { force: true }, Actor::conductor());
-    let next = Pipeline::step(state, Input::Told(Told { word, by }), now).next;
-    let ends = |job: &Job| match job.progress {
-        Progress::Over(_) | Progress::Spread(_) | Progress::Calling(_) => true,
-        Progress::Ordered { stopping, .. } => stopping,
-        Progress::Waiting | Progress::Queued { .. } | Progress::Held(_) => false,
-    };
-    let waits = |job: &Job| matches!(job.progress, Progress::Ordered { .. });
-    next.jobs.iter().all(|job| ends(job))
-        && (Pipeline::is_over(&next) || next.jobs.iter().any(|job| waits(job)))
+    let mut next = Pipeline::step(state, Input::Told(Told { word, by }), now).next;
+    let told = |run: &Run| run.jobs.iter().find_map(|job| told_to_end(job));
+    while let Some(job) = told(&next) {
+        let outcome = Outcome::Worked(Box::new(cancelled(now)));
+        let answered = Answered { target: Target::Job(job), asked_at: now, outcome };
+        next = Pipeline::step(&next, Input::Answered(answered), now).next;
+    }
+    Pipeline::is_over(&next)
+}
+
+fn told_to_end(job: &Job) -> Option<JobId> {
+    match job.progress {
+        Progress::Ordered { job, stopping: true, .. } => Some(job),
+        _ => None,
+    }
+}
+
+fn cancelled(now: Timestamp) -> JobReport {
+    JobReport {
+        runner: "a runner that was told".to_owned(),
+        started_at: now,
+        ended_at: now,
+        ending: Ending::Cancelled,
+        outputs: Vec::new(),
+        environment_url: None,
+        steps: Vec::new(),
+        annotations: Vec::new(),
+    }
 }
