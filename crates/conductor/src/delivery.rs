@@ -2,12 +2,16 @@
 
 use engine::decision::Answered;
 use jiff::{SignedDuration, Timestamp};
+use model::fact::Actor;
 use model::id::AnyId;
-use model::intent::{Generation, Outcome, Target};
+use model::intent::{Generation, Intent, Outcome, Target};
+use model::message::Message;
 use ports::store::{Open, StoreError};
+use tokio::sync::oneshot;
 
 use crate::conductor::Shared;
 use crate::desk::{Desk, Event};
+use crate::handle::{HandleError, Letter, Reply, Word};
 use crate::hands::{Limit, Looked, Performed};
 use crate::turn::Job;
 
@@ -118,6 +122,10 @@ impl Desk {
     }
 
     fn perform(&mut self, errand: Errand) {
+        if let Intent::Tell(message) = &errand.open.intent {
+            let message = (**message).clone();
+            return self.pass_on(errand, message);
+        }
         let shared = self.shared.clone();
         self.work.push(Box::pin(async move {
             let limit = shared.limit();
@@ -125,6 +133,20 @@ impl Desk {
             let performed = shared.hands.perform(intent, *generation, limit).await;
             Event::Performed { asked_at: limit.asked_at, performed, errand }
         }));
+    }
+
+    /// What one process says to another goes to its desk like an operator's word. It is one command
+    /// however often it is said, so it counts once.
+    fn pass_on(&mut self, errand: Errand, message: Message) {
+        let (reply, answer) = oneshot::channel();
+        let (asked_at, process) = (self.shared.clock.now(), message.line.to);
+        let command = message.line.command(errand.open.generation);
+        let (word, by) = (Word::Message(message), Actor::conductor());
+        self.work.push(Box::pin(async move {
+            let performed = heard(answer.await.unwrap_or(Err(HandleError::Gone)));
+            Event::Performed { errand, asked_at, performed }
+        }));
+        self.post(Letter { process, word, by, command, reply });
     }
 
     /// Looks whether an intent is so. Until that is known, its process decides nothing.
@@ -206,6 +228,15 @@ impl Desk {
         if let Some(attended) = self.attended.get_mut(&process) {
             attended.memory = None;
         }
+    }
+}
+
+/// What became of a message.
+fn heard(reply: Result<Reply, HandleError>) -> Performed {
+    match reply {
+        Ok(_) => Performed::Done(None),
+        Err(error @ HandleError::NotFound(_)) => Performed::Refused(error.to_string()),
+        Err(error) => Performed::Unreachable(error.to_string()),
     }
 }
 

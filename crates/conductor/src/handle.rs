@@ -3,6 +3,7 @@
 use engine::decision::{Process, Reason};
 use model::fact::Actor;
 use model::id::{AnyId, CommandId};
+use model::message::Message;
 use ports::store::StoreError;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
@@ -123,7 +124,16 @@ pub(crate) struct Letter {
 
 #[derive(Debug)]
 pub(crate) enum Word {
-    Start { kind: &'static str, state: AnyState },
-    Tell { kind: &'static str, name: &'static str, word: AnyWord },
+    Start {
+        kind: &'static str,
+        state: AnyState,
+    },
+    Tell {
+        kind: &'static str,
+        name: &'static str,
+        word: AnyWord,
+    },
+    /// What another process says.
+    Message(Message),
     Unpark,
 }

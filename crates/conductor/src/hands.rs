@@ -61,6 +61,7 @@ impl Hands {
             match intent {
                 Intent::Work(order) => worked(self.jobs.work(order).await),
                 Intent::Halt(job) => worked(self.jobs.halt(*job).await),
+                Intent::Tell(_) => unreachable!("what processes say stays on the desk"),
                 Intent::Run(want) => done(self.workloads.ensure(want, generation).await),
                 Intent::Steer(want) => done(self.traffic.steer(want, generation).await),
                 // A look that brings nothing has no other meaning than that.
@@ -98,8 +99,8 @@ impl Hands {
                     let kept = self.traffic.kept(&want.place).await;
                     compare(kept, generation, &want.shares, |shares| split(shares))
                 }
-                // Asking again joins what may be under way.
-                Intent::Survey(_) | Intent::Work(_) | Intent::Halt(_) => {
+                // Asking again joins what may be under way, and a word said twice counts once.
+                Intent::Survey(_) | Intent::Work(_) | Intent::Halt(_) | Intent::Tell(_) => {
                     Looked::NotSo { seen: "not asked yet".to_owned(), newest: Generation(0) }
                 }
             }

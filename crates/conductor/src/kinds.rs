@@ -9,6 +9,7 @@ use engine::decision::{Answered, Decision, Input, Process, Reason, Told};
 use jiff::Timestamp;
 use model::fact::{Actor, What};
 use model::intent::Intent;
+use model::message::Message;
 use model::name::Scope;
 use model::persisted::{LoadError, Persisted};
 
@@ -26,6 +27,14 @@ impl Kinds {
     pub(crate) fn get(&self, kind: &str) -> Option<&dyn Kind> {
         self.0.get(kind).map(AsRef::as_ref)
     }
+
+    /// The process that begins by a message, where its receiver is not there yet.
+    pub(crate) fn founded_by(&self, message: &Message) -> Option<Founded> {
+        self.0.iter().find_map(|(kind, decider)| {
+            let (state, saved) = decider.founded_by(message)?;
+            Some(Founded { kind, state, saved })
+        })
+    }
 }
 
 impl fmt::Debug for Kinds {
@@ -40,12 +49,20 @@ pub(crate) type AnyState = Box<dyn Any + Send + Sync>;
 /// A word for a process; only its own kind can look inside.
 pub(crate) type AnyWord = Box<dyn Any + Send + Sync>;
 
+/// A process that begins by being spoken to, before its first decision.
+pub(crate) struct Founded {
+    pub(crate) kind: &'static str,
+    pub(crate) state: AnyState,
+    pub(crate) saved: String,
+}
+
 /// What a decision is asked about, whatever the kind.
 pub(crate) enum AnyInput<'a> {
     Started,
     Woken,
     Answered(&'a Answered),
     Told { word: &'a AnyWord, by: &'a Actor },
+    Heard(&'a Message),
 }
 
 /// A decision, whatever the kind.
@@ -67,6 +84,8 @@ pub(crate) trait Kind: Send + Sync {
 
     fn scope(&self, state: &AnyState) -> Scope;
 
+    fn founded_by(&self, message: &Message) -> Option<(AnyState, String)>;
+
     /// Decides; a panic comes back as its message.
     fn step(
         &self,
@@ -87,6 +106,12 @@ impl<P: Process> Kind for Typed<P> {
         state.downcast_ref::<P::State>().map_or(Scope::Everything, P::scope)
     }
 
+    fn founded_by(&self, message: &Message) -> Option<(AnyState, String)> {
+        let state = P::founded_by(message)?;
+        let saved = state.save();
+        Some((Box::new(state), saved))
+    }
+
     fn step(
         &self,
         state: &AnyState,
@@ -103,6 +128,7 @@ impl<P: Process> Kind for Typed<P> {
                 let word: &P::Word = word.downcast_ref().ok_or("the word is of another kind")?;
                 Input::Told(Told { word: word.clone(), by: by.clone() })
             }
+            AnyInput::Heard(message) => Input::Heard(message.clone()),
         };
         // The state is only read, and the decision is lost with the panic: nothing half done stays.
         let decided = catch_unwind(AssertUnwindSafe(|| {

@@ -12,7 +12,7 @@ use ports::store::{
 
 use crate::conductor::Shared;
 use crate::handle::{HandleError, Letter, Reply, Word};
-use crate::kinds::{AnyDecision, AnyInput, AnyState};
+use crate::kinds::{AnyDecision, AnyInput, AnyState, Founded};
 
 /// What a process is asked to decide on.
 #[derive(Debug)]
@@ -119,12 +119,19 @@ impl Turn<'_> {
         if memory.as_ref().is_none_or(is_doubtful) {
             *memory = self.shared.store.load(self.process).await?.map(Memory::from);
         }
+        if memory.is_none() {
+            *memory = self.founded_by(job);
+        }
         let Some(known) = memory else {
             return Err(HandleError::NotFound(self.process).into());
         };
         match (job, known.stored.status) {
             (Job::Letter(letter), Status::Parked) if matches!(letter.word, Word::Unpark) => {
                 self.unpark(known, letter, now).await
+            }
+            // It is said again until somebody takes the process up: no refusal, and none on record.
+            (Job::Letter(Letter { word: Word::Message(_), .. }), Status::Parked) => {
+                Err(HandleError::Parked(self.process).into())
             }
             (Job::Letter(letter), Status::Parked) => self.refuse(known, letter, now).await,
             (_, Status::Parked) => Ok(nothing_to_do()),
@@ -156,16 +163,7 @@ impl Turn<'_> {
         let decision =
             decider.step(state, AnyInput::Started, now).map_err(HandleError::Panicked)?;
         let cause = Cause::Command(command);
-        let mut new = Memory::from(Stored {
-            id: self.process,
-            kind: kind.to_owned(),
-            version: 0,
-            state: String::new(),
-            status: Status::Active,
-            wake_at: None,
-            slot: None,
-            open: Vec::new(),
-        });
+        let mut new = self.unstored(kind, String::new());
         let began = self.commit(&mut new, decision, by, cause, Some(command), None, now).await;
         let reply = began.map_err(|trouble| match trouble {
             Trouble::Conflict => HandleError::Exists(self.process).into(),
@@ -173,6 +171,26 @@ impl Turn<'_> {
         })?;
         *memory = Some(new);
         Ok(reply)
+    }
+
+    /// A process that begins by what another says to it.
+    fn founded_by(&self, job: &Job) -> Option<Memory> {
+        let Job::Letter(Letter { word: Word::Message(message), .. }) = job else { return None };
+        let Founded { kind, state, saved } = self.shared.kinds.founded_by(message)?;
+        Some(Memory { state: Some(state), ..self.unstored(kind, saved) })
+    }
+
+    fn unstored(&self, kind: &str, state: String) -> Memory {
+        Memory::from(Stored {
+            id: self.process,
+            kind: kind.to_owned(),
+            version: 0,
+            state,
+            status: Status::Active,
+            wake_at: None,
+            slot: None,
+            open: Vec::new(),
+        })
     }
 
     async fn decide(
@@ -214,11 +232,18 @@ impl Turn<'_> {
                 }
                 (AnyInput::Told { word, by }, by, Cause::Command(*command), Some(*command), None)
             }
+            Job::Letter(Letter { word: Word::Message(message), by, command, .. }) => {
+                (AnyInput::Heard(message), by, Cause::Command(*command), Some(*command), None)
+            }
             Job::Letter(_) => unreachable!("starting and unparking do not decide on a state"),
         };
         let state = memory.state.as_ref().expect("it was loaded above");
         match decider.step(state, input, now) {
             Ok(decision) => self.commit(memory, decision, by, cause, command, settles, now).await,
+            // Nothing is stored yet that could be set aside.
+            Err(message) if memory.stored.version == 0 => {
+                Err(HandleError::Panicked(message).into())
+            }
             Err(message) => {
                 self.park(memory, job, format!("deciding panicked: {message}"), now).await
             }
@@ -251,7 +276,8 @@ impl Turn<'_> {
         }
         let mut settled: Vec<_> = settles.into_iter().collect();
         if is_over {
-            settled.extend(stored.open.iter().filter(|open| !open.intent.is_upheld()).map(dropped));
+            let is_moot = |open: &&Open| !open.intent.outlives_its_process();
+            settled.extend(stored.open.iter().filter(is_moot).map(dropped));
         }
         let subject = self.process;
         let seal = |what: What| {
@@ -359,7 +385,7 @@ impl Turn<'_> {
         }
         let name = match &letter.word {
             Word::Tell { name, .. } => name,
-            Word::Start { .. } | Word::Unpark => "start",
+            Word::Start { .. } | Word::Unpark | Word::Message(_) => "start",
         };
         let why = HandleError::Parked(memory.stored.id);
         let what = WordRefused { word: name.to_owned(), why: why.to_string() };

@@ -65,7 +65,7 @@ impl Process for Steering {
             Input::Answered(answered) if matches!(answered.outcome, Outcome::Done(_)) => {
                 next.done += 1;
             }
-            Input::Answered(_) | Input::Woken => {}
+            Input::Answered(_) | Input::Woken | Input::Heard(_) => {}
         }
         let because = Reason::new(format!("{} words", next.words));
         Decision { next, facts: Vec::new(), intents, wake_at: None, because }

@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use jiff::Timestamp;
 use model::fact::{Actor, What};
 use model::intent::{Intent, Outcome, Target};
+use model::message::Message;
 use model::name::Scope;
 use model::persisted::Persisted;
 
@@ -31,6 +32,12 @@ pub trait Process: Send + Sync + 'static {
 
     /// The word as the journal names it.
     fn name_of(word: &Self::Word) -> &'static str;
+
+    /// The state in which a message finds its receiver, where a process of this kind begins by
+    /// being spoken to.
+    fn founded_by(_: &Message) -> Option<Self::State> {
+        None
+    }
 }
 
 /// What a decision is asked about.
@@ -42,6 +49,8 @@ pub enum Input<W> {
     Woken,
     Answered(Answered),
     Told(Told<W>),
+    /// Another process has said something.
+    Heard(Message),
 }
 
 /// The answer to the newest intent for a target.
@@ -53,7 +62,7 @@ pub struct Answered {
     pub outcome: Outcome,
 }
 
-/// Somebody's word.
+/// An operator's or a program's word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told<W> {
     pub word: W,

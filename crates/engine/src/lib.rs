@@ -2,5 +2,6 @@
 //! and to be wanted. Nothing here reads a clock, draws a random number, waits or logs.
 
 pub mod decision;
+pub mod group;
 pub mod pipeline;
 pub mod rollout;

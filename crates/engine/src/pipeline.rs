@@ -83,9 +83,12 @@ pub fn step(state: &Run, input: Input<Word>, now: Timestamp) -> Decision<Run> {
         Input::Woken => turn.look_again(),
         Input::Answered(answered) => turn.hear(answered),
         Input::Told(told) => turn.obey(told),
+        Input::Heard(message) => turn.listen(message),
     };
     if !matches!(turn.next.stage, Stage::Over(_)) {
-        turn.advance();
+        if !turn.is_held_back() {
+            turn.advance();
+        }
         turn.end_if_over();
     }
     let Turn { next, facts, intents, .. } = turn;
@@ -117,16 +120,21 @@ impl Turn {
             jobs: sheet.jobs.len(),
         };
         self.facts.push(fact.into());
-        match self.check_number(sheet.jobs.len()) {
-            Ok(()) => {
+        let room = self.check_number(sheet.jobs.len());
+        match room.and_then(|()| self.seat_of_run(&sheet)) {
+            Ok(seat) => {
                 self.unfold(&sheet, None);
-                Reason::new("a run begins with the jobs that need no other")
+                let Some(seat) = seat else {
+                    return Reason::new("a run begins with the jobs that need no other");
+                };
+                self.enter_as_whole(seat);
+                Reason::new("a run waits for its turn in its concurrency group")
             }
             Err(why) => self.end_before_it_began(&sheet, why),
         }
     }
 
-    /// A workflow that is too large for a run.
+    /// A workflow that is too large for a run, or whose group has no name.
     fn end_before_it_began(&mut self, sheet: &Sheet, why: String) -> Reason {
         let (name, conclusion) = (sheet.path.clone(), Conclusion::Failure);
         let fact = RunJobEnded {
@@ -150,8 +158,10 @@ impl Turn {
     }
 
     fn hear(&mut self, answered: Answered) -> Reason {
-        let Target::Job(job) = answered.target else {
-            return Reason::new("a run waits for jobs only");
+        let job = match answered.target {
+            Target::Job(job) => job,
+            Target::Word(line) => return self.hear_of_word(line, answered.outcome),
+            _ => return Reason::new("a run waits for jobs and for groups only"),
         };
         let Some(index) = self.ordered(job) else {
             return Reason::new("the job is not waited for any more");
@@ -226,6 +236,7 @@ impl Turn {
 
     fn end(&mut self, conclusion: Conclusion) {
         self.next.stage = Stage::Over(conclusion);
+        self.leave_as_whole();
         let seconds = (self.now - self.next.began_at).get_seconds();
         let seconds = u64::try_from(seconds).unwrap_or_default();
         self.facts.push(RunEnded { conclusion, seconds }.into());

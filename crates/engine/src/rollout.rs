@@ -94,6 +94,7 @@ pub fn step(state: &Rollout, input: Input<Word>, now: Timestamp) -> Decision<Rol
         Input::Woken => turn.wake(),
         Input::Answered(answered) => turn.hear(answered),
         Input::Told(told) => turn.obey(told),
+        Input::Heard(_) => Reason::new("nobody has anything to say to a rollout"),
     };
     let wake_at = turn.wake_at();
     Decision { next: turn.next, facts: turn.facts, intents: turn.intents, wake_at, because }

@@ -305,7 +305,9 @@ fn wants(decision: &Decision<Rollout>) -> Vec<String> {
     let want = |intent: &Intent| match intent {
         Intent::Run(want) => format!("{} of {}", want.count, name(want.group.release)),
         Intent::Survey(_) => "survey".to_owned(),
-        Intent::Work(_) | Intent::Halt(_) => unreachable!("a rollout orders no jobs"),
+        Intent::Work(_) | Intent::Halt(_) | Intent::Tell(_) => {
+            unreachable!("a rollout orders no jobs and says nothing")
+        }
         Intent::Steer(want) if want.shares.is_empty() => "nothing to nobody".to_owned(),
         Intent::Steer(want) => {
             let shares = want.shares.iter();

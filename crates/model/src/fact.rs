@@ -125,6 +125,10 @@ facts! {
     }
     /// A job waits for people's consent before it enters an environment.
     "run.held" RunHeld { name: String, environment: String, approvals: u32 }
+    /// A job, or the run as a whole, waits for its turn in a concurrency group.
+    "run.queued" RunQueued { name: Option<String>, group: String, behind: String }
+    /// A job, or the run as a whole, ends for another in its concurrency group.
+    "run.displaced" RunDisplaced { name: Option<String>, why: String }
     /// Somebody consented.
     "run.approved" RunApproved { name: String, environment: String, missing: u32 }
     /// Somebody said no: the job is not executed.

@@ -77,6 +77,8 @@ registry! {
     RunId = "run";
     /// One attempt at one job of a run.
     JobId = "job";
+    /// One concurrency group of one service.
+    GroupId = "grp";
     /// One word of an operator or a program; repeating it has no second effect.
     CommandId = "cmd";
     /// An immutable release of one service.

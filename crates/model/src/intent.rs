@@ -10,6 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{JobId, ReleaseId};
+use crate::message::{Line, Message};
 use crate::name::{NameError, Place, Scope};
 use crate::pipeline::{JobReport, Order};
 
@@ -27,6 +28,8 @@ pub enum Intent {
     Work(Box<Order>),
     /// A job that is to be over.
     Halt(JobId),
+    /// A word that another process is to hear, once.
+    Tell(Box<Message>),
 }
 
 impl Intent {
@@ -38,6 +41,7 @@ impl Intent {
             Self::Survey(place) => Target::Survey(place.clone()),
             Self::Work(order) => Target::Job(order.job),
             Self::Halt(job) => Target::Job(*job),
+            Self::Tell(message) => Target::Word(message.line),
         }
     }
 
@@ -46,8 +50,13 @@ impl Intent {
         match self {
             Self::Run(want) => want.count > 0,
             Self::Steer(_) => true,
-            Self::Survey(_) | Self::Work(_) | Self::Halt(_) => false,
+            Self::Survey(_) | Self::Work(_) | Self::Halt(_) | Self::Tell(_) => false,
         }
+    }
+
+    /// Whether it is still to be brought about when the process that wanted it has ended since.
+    pub fn outlives_its_process(&self) -> bool {
+        self.is_upheld() || matches!(self, Self::Tell(_))
     }
 }
 
@@ -156,6 +165,7 @@ pub enum Target {
     Weights(Place),
     Survey(Place),
     Job(JobId),
+    Word(Line),
 }
 
 impl Target {
@@ -164,7 +174,7 @@ impl Target {
         match self {
             Self::Instances(group) => Scope::Place(group.place.clone()),
             Self::Weights(place) | Self::Survey(place) => Scope::Place(place.clone()),
-            Self::Job(_) => Scope::Everything,
+            Self::Job(_) | Self::Word(_) => Scope::Everything,
         }
     }
 }
@@ -176,6 +186,7 @@ impl fmt::Display for Target {
             Self::Weights(place) => write!(f, "weights/{place}"),
             Self::Survey(place) => write!(f, "survey/{place}"),
             Self::Job(job) => write!(f, "job/{job}"),
+            Self::Word(line) => write!(f, "word/{line}"),
         }
     }
 }
@@ -190,6 +201,7 @@ impl FromStr for Target {
             ("weights", rest) => place(rest).map(Self::Weights),
             ("survey", rest) => place(rest).map(Self::Survey),
             ("job", rest) => rest.parse().map(Self::Job).map_err(|_| error()),
+            ("word", rest) => rest.parse().map(Self::Word).map_err(|_| error()),
             ("instances", rest) => {
                 let (of, release) = rest.rsplit_once('/').ok_or_else(error)?;
                 let release = release.parse().map_err(|_| error())?;
@@ -217,7 +229,7 @@ impl From<Target> for String {
 /// Why a text names no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a target: expected instances/SERVICE/ENVIRONMENT/RELEASE, weights/SERVICE/ENVIRONMENT, survey/SERVICE/ENVIRONMENT or job/JOB"
+    "`{0}` is not a target: expected instances/SERVICE/ENVIRONMENT/RELEASE, weights/SERVICE/ENVIRONMENT, survey/SERVICE/ENVIRONMENT, job/JOB or word/FROM/TO"
 )]
 pub struct TargetError(String);
 
@@ -290,10 +302,12 @@ mod tests {
             Target::Survey(place.clone()),
             Target::Instances(Group { place, release }),
             Target::Job(JobId::new(Timestamp::UNIX_EPOCH, [2; 10])),
+            Target::Word(Line { from: release.into(), to: release.into(), job: None }),
+            Target::Word(Line { from: release.into(), to: release.into(), job: Some(7) }),
         ] {
             assert_eq!(target.to_string().parse(), Ok(target));
         }
-        for text in ["", "weights", "weights/shop", "instances/shop/production/x", "moon/a/b"] {
+        for text in ["", "weights", "weights/shop", "instances/shop/production/x", "moon/a/b", "word/a"] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
     }

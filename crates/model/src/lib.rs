@@ -4,6 +4,7 @@ pub mod id;
 pub mod intent;
 pub mod journal;
 pub mod manifest;
+pub mod message;
 pub mod name;
 pub mod persisted;
 pub mod pipeline;

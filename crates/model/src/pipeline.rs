@@ -4,15 +4,17 @@
 //! Texts that may hold `${{ }}` are kept as they are written; whoever knows the contexts evaluates
 //! them. So a run stays readable to later versions, and secrets are not in it.
 
+mod group;
 mod order;
 mod report;
 mod run;
 mod sheet;
 
+pub use group::{Claim, Group};
 pub use order::{Order, Resume, Secrets};
 pub use report::{Annotation, Conclusion, Ending, JobReport, Level, StepReport};
 pub use run::{
-    Calling, Cell, Gate, Job, JobPath, JobResult, Progress, Protection, Request, Run, Spread,
+    Calling, Cell, Gate, Job, JobPath, JobResult, Progress, Protection, Request, Run, Seat, Spread,
     Stage, Values,
 };
 pub use sheet::{

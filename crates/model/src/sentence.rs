@@ -5,8 +5,9 @@ use std::fmt::Write;
 use crate::fact::{
     DriftFound, DriftMended, ProcessParked, RolloutEnded, RolloutHastened, RolloutHindered,
     RolloutPaused, RolloutRetreating, RolloutShifted, RolloutStarted, RolloutStepPassed,
-    RolloutUnsure, RunApproved, RunCancelling, RunEnded, RunHeld, RunJobEnded, RunJobOrdered,
-    RunRejected, RunStarted, RunUnsure, SecretRemoved, SecretSet, VaultRekeyed, What, WordRefused,
+    RolloutUnsure, RunApproved, RunCancelling, RunDisplaced, RunEnded, RunHeld, RunJobEnded,
+    RunJobOrdered, RunQueued, RunRejected, RunStarted, RunUnsure, SecretRemoved, SecretSet,
+    VaultRekeyed, What, WordRefused,
 };
 use crate::pipeline::Conclusion;
 use crate::rollout::{Because, Evidence, Release, Step, Verdict};
@@ -69,6 +70,13 @@ impl What {
             Self::RunHeld(RunHeld { name, environment, approvals }) => {
                 let approvals = count(u64::from(*approvals), "approval");
                 format!("{name} waits for {approvals} to enter {environment}")
+            }
+            Self::RunQueued(RunQueued { name, group, behind }) => {
+                let who = name.as_deref().unwrap_or("the run");
+                format!("{who} waits for its turn in the group `{group}`, which {behind} is in")
+            }
+            Self::RunDisplaced(RunDisplaced { name, why }) => {
+                format!("{} gives way: {why}", name.as_deref().unwrap_or("the run"))
             }
             Self::RunApproved(RunApproved { name, environment, missing: 0 }) => {
                 format!("{name} may enter {environment}")

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use model::fact::What;
 use model::persisted::Persisted;
+use model::pipeline::Group;
 use model::rollout::Rollout;
 
 #[test]
@@ -17,6 +18,18 @@ fn rollouts_of_version_1_load() {
         // As long as version 1 is the newest, it is also what is written.
         assert_eq!(rollout.save(), line);
     }
+}
+
+#[test]
+fn concurrency_groups_of_version_1_load() {
+    let golden = include_str!("golden/group-v1.ndjson");
+    for line in golden.lines() {
+        let group = Group::load(line).unwrap_or_else(|error| panic!("{error:?}: {line}"));
+        assert_eq!(group.save(), line);
+    }
+    // Who asks for a group by its name must find the one that an older version began.
+    let id = Group::id(&"shop".parse().unwrap(), "DEPLOY");
+    assert_eq!(id.to_string(), "grp_0000000000ex380y0g03ybh3kp");
 }
 
 #[test]

@@ -4,14 +4,15 @@ use std::fmt::Write;
 
 use jiff::SignedDuration;
 use model::fact::What;
+use model::id::AnyId;
 use model::intent::Weight;
 use model::journal::{Break, Entry, Head, Verifier};
-use model::rollout::Release;
 
 use crate::world::BEGINNING;
 
-/// One line of the diary for each fact, with the traffic drawn where it moves.
-pub fn diary(entries: &[Entry], releases: &[Release]) -> String {
+/// One line of the diary for each fact, with the traffic drawn where it moves. What has a name is
+/// told by it: releases by their versions, and runs where there are several.
+pub fn diary(entries: &[Entry], names: &[(AnyId, String)]) -> String {
     let mut page = String::new();
     let mut day = None;
     for entry in entries {
@@ -23,12 +24,17 @@ pub fn diary(entries: &[Entry], releases: &[Release]) -> String {
         let today = since.as_hours() / 24 + 1;
         let label = if day == Some(today) { String::new() } else { format!("day {today}") };
         day = Some(today);
+        let subject = names.iter().find(|(id, _)| *id == fact.subject);
+        let subject = subject.map(|(_, name)| format!("{name}: ")).unwrap_or_default();
         let mut sentence = fact.what.sentence();
-        for release in releases {
-            sentence = sentence.replace(&release.id.to_string(), &release.version);
+        for (id, name) in names {
+            sentence = sentence.replace(&id.to_string(), name);
         }
-        let line =
-            format!("{label:<6} {}  {:<16} {sentence}", clock_face(since), fact.actor.to_string());
+        let line = format!(
+            "{label:<6} {}  {:<16} {subject}{sentence}",
+            clock_face(since),
+            fact.actor.to_string()
+        );
         page.push_str(line.trim_end());
         page.push('\n');
         if let What::RolloutShifted(shifted) = &fact.what {

@@ -1,11 +1,13 @@
 //! The watch: invariants that hold after every step, in every world, whatever goes wrong.
 
+mod groups;
 mod runs;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use engine::decision::{Decision, Input, Process, Told};
+use engine::group;
 use engine::pipeline::Pipeline;
 use engine::rollout::{Rollouts, Word};
 use jiff::Timestamp;
@@ -17,6 +19,8 @@ use model::rollout::{Phase, Rollout, Verdict};
 use ports::fake::{Execution, FakeNode};
 use ports::store::{Change, Status};
 
+pub use groups::CheckedGroups;
+use groups::Groups;
 pub use runs::CheckedPipeline;
 use runs::Runs;
 
@@ -25,6 +29,7 @@ use runs::Runs;
 pub struct Watch {
     rollouts: Mutex<BTreeMap<AnyId, Rollout>>,
     runs: Runs,
+    groups: Groups,
     broken: Mutex<Vec<String>>,
 }
 
@@ -36,7 +41,9 @@ impl Watch {
 
     /// What is wrong with what the runners did, held against what the runs say.
     pub fn broken_by(&self, executions: &[Execution]) -> Vec<String> {
-        self.runs.broken_by(executions)
+        let mut broken = self.runs.broken_by(executions);
+        broken.extend(self.groups.left_by(|claim| self.runs.is_over(claim)));
+        broken
     }
 
     pub(crate) fn committed(&self, change: Option<&Change>) {
@@ -45,8 +52,13 @@ impl Watch {
             self.report(format!("{} was parked", change.process));
             return;
         }
-        if change.kind == Pipeline::KIND {
-            return self.runs.committed(change).into_iter().for_each(|broken| self.report(broken));
+        if [Pipeline::KIND, group::Groups::KIND].contains(&change.kind.as_str()) {
+            let mut broken = match change.kind == Pipeline::KIND {
+                true => self.runs.committed(change),
+                false => self.groups.committed(change),
+            };
+            broken.extend(self.groups.broken_by(&self.runs.places()));
+            return broken.into_iter().for_each(|broken| self.report(broken));
         }
         let next = match Rollout::load(&change.state) {
             Ok(next) => next,

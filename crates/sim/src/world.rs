@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use conductor::{Conductor, Hands, Kinds, Settings};
+use engine::group::Groups;
 use engine::pipeline::Pipeline;
 use engine::rollout::Rollouts;
 use jiff::{SignedDuration, Timestamp};
@@ -19,7 +20,7 @@ use ports::store::Store;
 use crate::clock::SimClock;
 use crate::faults::{Faults, FaultyJobs, FaultyNode, FaultyStore, ServerNumber};
 use crate::office::Office;
-use crate::watch::{CheckedPipeline, CheckedRollouts, Watch};
+use crate::watch::{CheckedGroups, CheckedPipeline, CheckedRollouts, Watch};
 
 /// When every simulated world begins: a Monday morning.
 pub const BEGINNING: Timestamp = Timestamp::constant(1_767_600_000, 0);
@@ -101,9 +102,9 @@ impl World {
     fn boot(&mut self, server: ServerNumber, after: SignedDuration) {
         let (store, hands) = self.ports(server);
         let kinds = if self.is_watched {
-            Kinds::default().with(CheckedRollouts).with(CheckedPipeline)
+            Kinds::default().with(CheckedRollouts).with(CheckedPipeline).with(CheckedGroups)
         } else {
-            Kinds::default().with(Rollouts).with(Pipeline)
+            Kinds::default().with(Rollouts).with(Pipeline).with(Groups)
         };
         let is_alone = self.servers.len() == 1;
         let settings = Settings {

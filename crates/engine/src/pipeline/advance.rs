@@ -21,14 +21,17 @@ impl Turn {
         match &job.progress {
             Progress::Waiting if job.cell.is_some() => self.begin_cell(index),
             Progress::Waiting => self.enter(index),
-            Progress::Queued { .. } => self.begin(index),
+            Progress::Queued { .. } if self.has_its_turn(index) => self.begin(index),
             Progress::Held(gate) if gate.missing() == 0 => self.order(index, 1),
             Progress::Spread(spread) => {
                 let spread = *spread;
                 self.gather_cells(index, spread);
             }
             Progress::Calling(_) => self.gather_called(index),
-            Progress::Held(_) | Progress::Ordered { .. } | Progress::Over(_) => {}
+            Progress::Queued { .. }
+            | Progress::Held(_)
+            | Progress::Ordered { .. }
+            | Progress::Over(_) => {}
         }
     }
 
@@ -74,7 +77,7 @@ impl Turn {
                 caller,
                 name: one_line(&format!("{before}{}", label(job))),
                 cell: None,
-                groups: Vec::new(),
+                seats: Vec::new(),
                 progress: Progress::Waiting,
             };
             self.next.jobs.push(job.into());
@@ -83,7 +86,7 @@ impl Turn {
     }
 
     /// A job that is over makes others due: those that need it, those that it is a part of, and
-    /// those for which it makes room.
+    /// the cells for which it makes room.
     pub(super) fn make_others_due(&mut self, index: usize) {
         let sheet = self.next.sheet.clone();
         let map = Map::of(&sheet, &self.next);
@@ -101,11 +104,6 @@ impl Turn {
             let needing = jobs.filter(|(_, other)| other.needs.contains(&job.index));
             self.due.extend(needing.map(|(place, _)| first + place));
             self.due.extend(job.caller);
-        }
-        if !job.groups.is_empty() {
-            let is_queued = |job: &Job| matches!(job.progress, Progress::Queued { .. });
-            let jobs = self.next.jobs.iter().enumerate();
-            self.due.extend(jobs.filter(|(_, job)| is_queued(job)).map(|(index, _)| index));
         }
     }
 

@@ -34,7 +34,7 @@ impl Turn {
         match &job.work {
             Work::Call(call) => self.call(index, job, call, &names),
             Work::Steps(steps) => {
-                if self.enters_groups(index, job.concurrency.as_ref(), &names)? {
+                if self.enters_groups(index, job.concurrency.iter().map(|it| (it, &names)))? {
                     self.enter_environment(index, steps, &names)?;
                 }
                 Ok(())

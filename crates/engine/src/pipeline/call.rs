@@ -30,7 +30,7 @@ impl Turn {
         let within = self.names_of_called(inputs.clone());
         let own = job.concurrency.as_ref().map(|concurrency| (concurrency, names));
         let all = called.concurrency.as_ref().map(|concurrency| (concurrency, &within));
-        if !self.enters_all_groups(index, own.into_iter().chain(all))? {
+        if !self.enters_groups(index, own.into_iter().chain(all))? {
             return Ok(());
         }
         let first = self.next.jobs.len();

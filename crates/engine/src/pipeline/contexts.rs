@@ -82,10 +82,14 @@ impl Turn {
         self.names_of(vec![context("inputs", inputs)])
     }
 
+    /// What the run sees as a whole, before it begins.
+    pub(super) fn names_of_run(&self) -> Names {
+        self.names_of(vec![context("inputs", self.inputs(None))])
+    }
+
     /// What the run is called.
     pub(super) fn run_name(&self) -> String {
-        let (sheet, inputs) = (&self.next.sheet, self.inputs(None));
-        let names = self.names_of(vec![context("inputs", inputs)]);
+        let (sheet, names) = (&self.next.sheet, self.names_of_run());
         let run_name = sheet.run_name.as_ref().and_then(|name| names.text("run-name", name).ok());
         let run_name = run_name.filter(|name| !name.trim().is_empty());
         one_line(run_name.as_ref().or(sheet.name.as_ref()).unwrap_or(&sheet.path))

@@ -27,6 +27,7 @@ impl Turn {
 
     /// A job is over, with this result.
     pub(super) fn stand(&mut self, index: usize, result: JobResult) {
+        self.leave_groups(index);
         self.next.jobs[index].edit().progress = Progress::Over(result);
         self.make_others_due(index);
     }

@@ -1,143 +1,287 @@
-//! Concurrency groups: of the jobs of one group, one at a time is under way.
+//! Concurrency groups: a job, or the run as a whole, asks a group for its place and begins when it
+//! has it. Who may be in a group when is the group's own decision, in [`crate::group`].
 
-use jiff::Timestamp;
-use model::pipeline::{Conclusion, Concurrency, Job, Progress};
+use model::fact::{RunDisplaced, RunQueued};
+use model::id::AnyId;
+use model::intent::{Intent, Outcome};
+use model::message::{Entry, Line, Message, Word};
+use model::pipeline::{Conclusion, Concurrency, Group, Job, Progress, Seat, Sheet, Stage};
 
 use super::Turn;
 use super::contexts::Names;
-
-/// The most jobs that wait in one group, where all may wait.
-const MOST_QUEUED: usize = 100;
+use super::limits::shorten;
+use crate::decision::Reason;
 
 /// The most characters of a group's name.
 const LONGEST_GROUP: usize = 400;
 
-/// What a job asks of a group that it wants to be in.
-struct Claim {
-    group: String,
-    cancels: bool,
-    queues: bool,
-}
-
 impl Turn {
-    /// Whether a job's turn in its group has come. If not, it waits, or is over in the place of
-    /// another.
-    pub(super) fn enters_groups(
-        &mut self,
-        index: usize,
-        concurrency: Option<&Concurrency>,
-        names: &Names,
-    ) -> Result<bool, String> {
-        self.enters_all_groups(index, concurrency.map(|concurrency| (concurrency, names)))
+    /// The place that the run as a whole must have before its first job begins.
+    pub(super) fn seat_of_run(&self, sheet: &Sheet) -> Result<Option<Seat>, String> {
+        let Some(concurrency) = &sheet.concurrency else { return Ok(None) };
+        seat(concurrency, &self.names_of_run()).map(Some)
     }
 
-    /// The same for several groups: it enters all of them at once, or none.
-    pub(super) fn enters_all_groups<'a>(
+    /// Holds the run back until it has its place.
+    pub(super) fn enter_as_whole(&mut self, seat: Seat) {
+        self.ask(None, self.run_name(), &seat);
+        self.next.seat = Some(seat);
+    }
+
+    /// Whether the run has yet to get its place.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.next.seat.as_ref().is_some_and(|seat| !seat.is_taken)
+    }
+
+    /// Whether a job is in all of its groups. If not, it waits for its turn.
+    pub(super) fn enters_groups<'a>(
         &mut self,
         index: usize,
         concurrency: impl IntoIterator<Item = (&'a Concurrency, &'a Names)>,
     ) -> Result<bool, String> {
-        if let Progress::Queued { since } = self.next.jobs[index].progress {
-            return Ok(self.is_next(index, since));
+        if let Progress::Queued { .. } = self.next.jobs[index].progress {
+            return Ok(self.has_its_turn(index));
         }
-        let claims = concurrency.into_iter().map(|(concurrency, names)| claim(concurrency, names));
-        let claims = claims.collect::<Result<Vec<_>, String>>()?;
-        if claims.is_empty() {
-            return Ok(true);
-        }
-        self.check_size(claims.iter().map(|claim| claim.group.len()).sum())
-            .map_err(|why| format!("the names of its groups: {why}"))?;
-        for claim in &claims {
-            if !self.make_way(index, claim) {
-                return Ok(false);
+        let mut seats: Vec<Seat> = Vec::new();
+        for (concurrency, names) in concurrency {
+            let seat = seat(concurrency, names)?;
+            match seats.iter_mut().find(|known| is_same(&known.group, &seat.group)) {
+                Some(known) => known.cancels |= seat.cancels,
+                None => seats.push(seat),
             }
         }
-        self.next.jobs[index].edit().groups = claims.into_iter().map(|claim| claim.group).collect();
-        if self.is_next(index, self.now) {
+        if seats.is_empty() {
             return Ok(true);
         }
+        self.check_size(seats.iter().map(|seat| seat.group.len()).sum())
+            .map_err(|why| format!("the names of its groups: {why}"))?;
+        // Everybody enters groups in this order, so no two wait for each other's.
+        seats.sort_by_key(|seat| seat.group.to_lowercase());
+        let job = self.next.jobs[index].edit();
+        job.seats = seats;
+        job.progress = Progress::Queued { since: self.now };
+        self.ask_for_next(index)?;
+        Ok(false)
+    }
+
+    /// Whether a job that waited for its groups has all of them.
+    pub(super) fn has_its_turn(&self, index: usize) -> bool {
+        self.next.jobs[index].seats.iter().all(|seat| seat.is_taken)
+    }
+
+    /// Gives a job's places back, and those that it has asked for.
+    pub(super) fn leave_groups(&mut self, index: usize) {
+        let mut seats = self.next.jobs[index].seats.clone();
+        let taken = seats.iter().take_while(|seat| seat.is_taken).count();
+        seats.truncate(taken + 1);
+        for seat in seats {
+            self.say(Some(index), &seat.group, Word::Leave);
+        }
+    }
+
+    /// Gives the run's own place back.
+    pub(super) fn leave_as_whole(&mut self) {
+        if let Some(seat) = self.next.seat.clone() {
+            self.say(None, &seat.group, Word::Leave);
+        }
+    }
+
+    /// A group has said something.
+    pub(super) fn listen(&mut self, Message { line, word }: Message) -> Reason {
+        match word {
+            Word::Admit => self.take_place(line),
+            Word::Wait { behind } => self.wait_behind(line, behind),
+            Word::GiveWay { why } => self.give_way(line, &shorten(&why)),
+            Word::Enter(_) | Word::Leave => Reason::new("this is said to groups"),
+        }
+    }
+
+    /// What became of a word that was said to a group.
+    pub(super) fn hear_of_word(&mut self, line: Line, outcome: Outcome) -> Reason {
+        match outcome {
+            Outcome::Failed(why) => {
+                self.give_way(line.back(), &shorten(&format!("the group cannot be entered: {why}")))
+            }
+            Outcome::Done(_) | Outcome::Worked(_) | Outcome::Unknown(_) => {
+                Reason::new("the group has heard it, or will")
+            }
+        }
+    }
+
+    fn take_place(&mut self, line: Line) -> Reason {
+        let Some(group) = self.awaited(line) else {
+            if self.is_over(line.job) {
+                self.answer(line, Word::Leave);
+                return Reason::new("the place is needed no more");
+            }
+            return Reason::new("the place is taken already");
+        };
+        match line.job {
+            None => {
+                if let Some(seat) = &mut self.next.seat {
+                    seat.is_taken = true;
+                }
+                self.due.extend(0..self.next.jobs.len());
+            }
+            Some(index) => {
+                let seats = &mut self.next.jobs[index].edit().seats;
+                let seat = seats.iter_mut().find(|seat| seat.group == group);
+                seat.expect("it was found above").is_taken = true;
+                if self.has_its_turn(index) {
+                    self.due.insert(index);
+                } else if let Err(why) = self.ask_for_next(index) {
+                    self.fail(index, why);
+                }
+            }
+        }
+        Reason::new("its turn has come")
+    }
+
+    fn wait_behind(&mut self, line: Line, behind: String) -> Reason {
+        if let Some(group) = self.awaited(line) {
+            let name = line.job.map(|index| self.next.jobs[index].name.clone());
+            self.facts.push(RunQueued { name, group, behind }.into());
+        }
+        Reason::new("another is in the group")
+    }
+
+    /// Ends what another has taken the place of.
+    fn give_way(&mut self, line: Line, why: &str) -> Reason {
+        if self.is_over(line.job) || !self.has_seat(line) {
+            return Reason::new("it is over already");
+        }
+        let reason = Reason::new("another takes its place");
+        let displaced = |name| RunDisplaced { name, why: why.to_owned() }.into();
+        let Some(index) = line.job else {
+            if self.is_held_back() {
+                self.facts.push(displaced(None));
+                self.next.stage = Stage::Cancelling { force: true };
+                self.end_before_its_place(Some(why));
+            } else if self.next.stage == Stage::Going {
+                self.facts.push(displaced(None));
+                self.begin_to_cancel(false);
+            }
+            return reason;
+        };
+        if !matches!(self.next.jobs[index].progress, Progress::Queued { .. } | Progress::Held(_)) {
+            self.facts.push(displaced(Some(self.next.jobs[index].name.clone())));
+        }
+        self.end_whole(index, why);
+        reason
+    }
+
+    /// Nothing of a run begins, not even what always runs, before it has its place.
+    pub(super) fn end_before_its_place(&mut self, why: Option<&str>) {
+        for index in 0..self.next.jobs.len() {
+            self.end_unexecuted(index, Conclusion::Cancelled, why.map(str::to_owned));
+        }
+    }
+
+    /// Asks for the next group that a job must be in.
+    fn ask_for_next(&mut self, index: usize) -> Result<(), String> {
         if self.waits_for_itself(index) {
-            self.next.jobs[index].edit().groups.clear();
+            // What was not asked for need not be given back.
+            self.next.jobs[index].edit().seats.retain(|seat| seat.is_taken);
             return Err(
                 "its concurrency group would never be free: who is in it waits for this job"
                     .to_owned(),
             );
         }
-        self.next.jobs[index].edit().progress = Progress::Queued { since: self.now };
-        Ok(false)
-    }
-
-    /// A newcomer takes the place of who waits, and where it says so also of who is under way.
-    /// False when it finds no place itself and is over.
-    fn make_way(&mut self, index: usize, claim: &Claim) -> bool {
-        let name = self.next.jobs[index].name.clone();
-        let group = &claim.group;
-        let waiting = self.members(group, is_queued);
-        if !claim.queues {
-            for other in waiting {
-                let why = format!("{name} took its place in the group `{group}`");
-                self.end_unexecuted(other, Conclusion::Cancelled, Some(why));
-            }
-        } else if waiting.len() >= MOST_QUEUED {
-            let why = format!("{MOST_QUEUED} jobs wait in the group `{group}` already");
-            self.end_unexecuted(index, Conclusion::Cancelled, Some(why));
-            return false;
+        let job = &self.next.jobs[index];
+        if let Some(seat) = next_seat(job).cloned() {
+            self.ask(Some(index), job.name.clone(), &seat);
         }
-        if claim.cancels {
-            for other in self.members(group, is_under_way) {
-                // Nobody ends what he is a part of.
-                if !self.callers_of(index).any(|caller| caller == other) {
-                    self.end_whole(
-                        other,
-                        &format!("{name} takes its place in the group `{group}`"),
-                    );
-                }
+        Ok(())
+    }
+
+    fn ask(&mut self, job: Option<usize>, name: String, seat: &Seat) {
+        let Seat { group, cancels, queues, .. } = seat.clone();
+        let service = self.next.service.clone();
+        let entry = Entry { service, group, name, cancels, queues };
+        self.say(job, &seat.group, Word::Enter(entry));
+    }
+
+    fn say(&mut self, job: Option<usize>, group: &str, word: Word) {
+        let to = Group::id(&self.next.service, group).into();
+        self.tell(Line { from: self.next.id.into(), to, job }, word);
+    }
+
+    fn answer(&mut self, heard: Line, word: Word) {
+        self.tell(heard.back(), word);
+    }
+
+    fn tell(&mut self, line: Line, word: Word) {
+        self.intents.push(Intent::Tell(Box::new(Message { line, word })));
+    }
+
+    /// The group that a line comes from, if its place is still waited for.
+    fn awaited(&self, line: Line) -> Option<String> {
+        let seat = match line.job {
+            None => self.next.seat.as_ref().filter(|seat| !seat.is_taken && !self.is_over(None)),
+            Some(index) => self.next.jobs.get(index).and_then(|job| next_seat(job)),
+        };
+        Some(seat.filter(|seat| self.is_from(seat, line))?.group.clone())
+    }
+
+    fn has_seat(&self, line: Line) -> bool {
+        let is_it = |seat: &Seat| self.is_from(seat, line);
+        match line.job {
+            None => self.next.seat.as_ref().is_some_and(is_it),
+            Some(index) => self.next.jobs[index].seats.iter().any(is_it),
+        }
+    }
+
+    fn is_from(&self, seat: &Seat, line: Line) -> bool {
+        AnyId::from(Group::id(&self.next.service, &seat.group)) == line.from
+    }
+
+    /// Whether a job, or the run as a whole, is over; one that was never there is.
+    fn is_over(&self, job: Option<usize>) -> bool {
+        match job {
+            None => matches!(self.next.stage, Stage::Over(_)),
+            Some(index) => {
+                let job = self.next.jobs.get(index);
+                job.is_none_or(|job| matches!(job.progress, Progress::Over(_)))
             }
         }
-        true
     }
 
-    /// Whether nobody is in the job's groups, and nobody waits in them for longer.
-    fn is_next(&self, index: usize, since: Timestamp) -> bool {
-        let comes_first = |other: &usize| match self.next.jobs[*other].progress {
-            Progress::Queued { since: before } => (before, *other) < (since, index),
-            _ => true,
-        };
-        let ahead = |group: &String| {
-            let members = self.members(group, |job| is_queued(job) || is_under_way(job));
-            members.iter().filter(|other| **other != index).any(comes_first)
-        };
-        !self.next.jobs[index].groups.iter().any(ahead)
-    }
-
-    /// Whether somebody in the job's groups cannot end before the job itself has.
+    /// Whether somebody in the group that a job wants next cannot end before the job itself has.
     fn waits_for_itself(&self, index: usize) -> bool {
-        let holders = |job: usize| {
-            let groups = self.next.jobs[job].groups.iter();
-            groups.flat_map(|group| self.members(group, is_under_way)).collect::<Vec<_>>()
-        };
-        let (mut ahead, mut seen) = (holders(index), Vec::new());
-        while let Some(holder) = ahead.pop() {
-            if self.callers_of(index).any(|caller| caller == holder) {
+        let (mut ahead, mut seen) = (vec![index], Vec::new());
+        while let Some(waiting) = ahead.pop() {
+            let Some(wanted) = next_seat(&self.next.jobs[waiting]) else { continue };
+            if self.next.seat.as_ref().is_some_and(|seat| is_same(&seat.group, &wanted.group)) {
                 return true;
             }
-            if seen.contains(&holder) {
-                continue;
+            for holder in self.holders(&wanted.group) {
+                if holder == index || self.callers_of(index).any(|caller| caller == holder) {
+                    return true;
+                }
+                // Who is told to give way waits for nobody any more.
+                if seen.contains(&holder) || wanted.cancels {
+                    continue;
+                }
+                seen.push(holder);
+                // It may itself wait for its next group, and ends once all its parts have ended.
+                ahead.push(holder);
+                let parts = (0..self.next.jobs.len()).filter(|part| {
+                    is_queued(&self.next.jobs[*part])
+                        && self.callers_of(*part).any(|it| it == holder)
+                });
+                ahead.extend(parts);
             }
-            seen.push(holder);
-            // It ends once all that it is made of has ended.
-            let queued = self.next.jobs.iter().enumerate().filter(|(_, job)| is_queued(job));
-            let parts = queued.filter(|(part, _)| self.callers_of(*part).any(|it| it == holder));
-            ahead.extend(parts.flat_map(|(part, _)| holders(part)));
         }
         false
     }
 
-    /// The jobs of a group, whose case does not count.
-    fn members(&self, group: &str, which: impl Fn(&Job) -> bool) -> Vec<usize> {
-        let is_in_it = |job: &Job| job.groups.iter().any(|known| known.eq_ignore_ascii_case(group));
+    /// The jobs of this run that are in a group.
+    fn holders(&self, group: &str) -> Vec<usize> {
+        let is_in = |seat: &Seat| seat.is_taken && is_same(&seat.group, group);
+        let is_in_it =
+            |job: &Job| !matches!(job.progress, Progress::Over(_)) && job.seats.iter().any(is_in);
         let jobs = self.next.jobs.iter().enumerate();
-        jobs.filter(|(_, job)| is_in_it(job) && which(job)).map(|(index, _)| index).collect()
+        jobs.filter(|(_, job)| is_in_it(job)).map(|(index, _)| index).collect()
     }
 
     /// The jobs that a job is a part of, the nearest first.
@@ -147,15 +291,21 @@ impl Turn {
     }
 }
 
+/// The place that a job waits for, if it waits for any.
+fn next_seat(job: &Job) -> Option<&Seat> {
+    job.seats.iter().find(|seat| !seat.is_taken).filter(|_| is_queued(job))
+}
+
 fn is_queued(job: &Job) -> bool {
     matches!(job.progress, Progress::Queued { .. })
 }
 
-fn is_under_way(job: &Job) -> bool {
-    matches!(job.progress, Progress::Ordered { .. } | Progress::Held(_) | Progress::Calling(_))
+/// Whether two names are those of one group: their case does not count.
+fn is_same(name: &str, other: &str) -> bool {
+    name.eq_ignore_ascii_case(other) || name.to_lowercase() == other.to_lowercase()
 }
 
-fn claim(concurrency: &Concurrency, names: &Names) -> Result<Claim, String> {
+fn seat(concurrency: &Concurrency, names: &Names) -> Result<Seat, String> {
     let group = names.text("concurrency", &concurrency.group)?;
     if group.is_empty() {
         return Err("`concurrency` comes to no group".to_owned());
@@ -165,5 +315,5 @@ fn claim(concurrency: &Concurrency, names: &Names) -> Result<Claim, String> {
     }
     let cancels = Some(&concurrency.cancel_in_progress).filter(|tree| !tree.is_null());
     let cancels = names.truth("concurrency.cancel-in-progress", cancels)?.unwrap_or(false);
-    Ok(Claim { group, cancels, queues: concurrency.queue_all })
+    Ok(Seat { group, cancels, queues: concurrency.queue_all, is_taken: false })
 }

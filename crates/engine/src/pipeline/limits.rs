@@ -34,7 +34,7 @@ impl Turn {
         }
         let kept = self.next.jobs.iter().map(|job| {
             let cell = job.cell.as_ref().map_or(0, |cell| size_of_values(&cell.values));
-            let groups: usize = job.groups.iter().map(String::len).sum();
+            let groups: usize = job.seats.iter().map(|seat| seat.group.len()).sum();
             cell + groups
                 + match &job.progress {
                     Progress::Over(result) => size_of_outputs(&result.outputs),

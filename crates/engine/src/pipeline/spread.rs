@@ -59,7 +59,7 @@ impl Turn {
                 caller,
                 name: one_line(&format!("{before}{}", cell.name(label(job)))),
                 cell: Some(Cell { of: index, index: number, values: cell.values }),
-                groups: Vec::new(),
+                seats: Vec::new(),
                 progress: Progress::Waiting,
             };
             self.next.jobs.push(cell.into());

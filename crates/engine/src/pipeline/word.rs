@@ -63,8 +63,17 @@ impl Turn {
             }
             _ => {}
         }
+        self.begin_to_cancel(force);
+        Ok("what runs is told to stop")
+    }
+
+    pub(super) fn begin_to_cancel(&mut self, force: bool) {
+        let was_held_back = self.is_held_back();
         self.next.stage = Stage::Cancelling { force };
         self.facts.push(RunCancelling { force }.into());
+        if was_held_back {
+            return self.end_before_its_place(None);
+        }
         for index in 0..self.next.jobs.len() {
             match self.next.jobs[index].progress {
                 Progress::Waiting => {
@@ -78,7 +87,6 @@ impl Turn {
                 _ => {}
             }
         }
-        Ok("what runs is told to stop")
     }
 
     /// Whether a job that was wanted once is wanted although the run is being cancelled.

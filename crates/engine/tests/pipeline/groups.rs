@@ -1,6 +1,7 @@
 //! Concurrency groups among the jobs of a run.
 
 use engine::pipeline::Word;
+use model::message::Word as Said;
 use model::pipeline::{Conclusion, Ending, Progress, Protection};
 
 use super::road::Road;
@@ -68,7 +69,7 @@ fn a_queue_holds_a_hundred() {
     assert_eq!(road.under_way(), ["a (0)"]);
     assert_eq!(queued(&road).len(), 100);
     assert_eq!(road.results(), "a (101) cancelled, a (102) cancelled");
-    assert_eq!(road.why("a (102)"), "100 jobs wait in the group `db` already");
+    assert_eq!(road.why("a (102)"), "100 wait in the group `db` already");
 }
 
 #[test]
@@ -205,4 +206,152 @@ jobs: {first: {$work}, second: {needs: first, concurrency: '${{ inputs.group }}'
     assert_eq!(road.wants(), ["work on a / second"], "the other goes on");
     road.succeeds("a / second");
     assert_eq!(road.conclusion(), Some(Conclusion::Failure));
+}
+
+const WHOLE: &str = "
+on: push
+concurrency: {group: Deploy, $how}
+jobs:
+  a: {$work}
+  b: {if: always(), $work}
+";
+
+fn whole(how: &str) -> String {
+    WHOLE.replace("$how", how)
+}
+
+#[test]
+fn a_run_waits_as_a_whole_until_another_run_is_over() {
+    let mut road = Road::behind(&["deploy"], &whole("queue: max"));
+    assert_eq!(road.wants(), [""; 0]);
+    let said = road.tells_of();
+    let waits = "the run waits for its turn in the group `Deploy`, which Other (run_";
+    assert!(said.last().is_some_and(|last| last.starts_with(waits)), "{said:?}");
+    road.another_leaves("DEPLOY");
+    assert_eq!(road.wants(), ["work on a", "work on b"]);
+    road.another_enters("deploy", false);
+    assert_eq!(road.elsewhere.len(), 2, "admitted, and now told to wait");
+    road.goes_well();
+    assert_eq!(road.conclusion(), Some(Conclusion::Success));
+    assert_eq!(road.elsewhere.last(), Some(&Said::Admit), "the run has left at its end");
+}
+
+#[test]
+fn a_run_that_waits_gives_way_to_a_newer_one_and_nothing_of_it_begins() {
+    let mut road = Road::behind(&["deploy"], &whole("cancel-in-progress: false"));
+    road.newer_enters("deploy", false);
+    assert_eq!(road.results(), "a cancelled, b cancelled");
+    assert!(road.why("b").ends_with("took its place in the group `deploy`"), "{}", road.why("b"));
+    assert_eq!(road.conclusion(), Some(Conclusion::Cancelled));
+    assert!(road.orders.is_empty());
+    assert!(road.tells_of()[0].starts_with("the run gives way: Newer (run_"));
+}
+
+#[test]
+fn a_run_that_is_in_its_group_is_cancelled_by_a_newcomer_that_says_so() {
+    let mut road = Road::behind(&[], &whole("cancel-in-progress: false"));
+    assert_eq!(road.under_way(), ["a", "b"]);
+    road.another_enters("deploy", false);
+    assert_eq!(road.wants(), [""; 0]);
+    road.newer_enters("deploy", true);
+    assert_eq!(road.wants(), ["halt a"], "what always runs still does");
+    assert_eq!(road.tells_of().len(), 2);
+    road.ends("a", Ending::Cancelled);
+    assert!(!road.elsewhere.contains(&Said::Admit), "it is not over yet");
+    road.succeeds("b");
+    assert_eq!(road.conclusion(), Some(Conclusion::Cancelled));
+    assert_eq!(road.elsewhere.last(), Some(&Said::Admit));
+}
+
+#[test]
+fn a_run_that_waits_for_its_turn_may_be_cancelled_and_leaves_the_queue() {
+    let mut road = Road::behind(&["deploy"], &whole("queue: max"));
+    road.tells("person:ada", Word::Cancel { force: false });
+    assert_eq!(road.results(), "a cancelled, b cancelled");
+    assert_eq!(road.conclusion(), Some(Conclusion::Cancelled));
+    road.another_leaves("deploy");
+    road.newer_enters("deploy", false);
+    assert_eq!(road.elsewhere.last(), Some(&Said::Admit), "nobody is before it");
+}
+
+#[test]
+fn a_run_whose_group_has_no_name_does_not_begin() {
+    let road = Road::behind(&[], &whole("queue: max").replace("Deploy", "'${{ vars.NOTHING }}'"));
+    assert_eq!(road.conclusion(), Some(Conclusion::Failure));
+    assert!(road.tells_of().iter().any(|said| said.contains("`concurrency` comes to no group")));
+}
+
+#[test]
+fn jobs_of_several_runs_are_in_one_group() {
+    let mut road = Road::behind(
+        &["db"],
+        "on: push\njobs: {a: {concurrency: {group: DB, queue: max}, $work}, b: {$work}}",
+    );
+    assert_eq!(road.under_way(), ["b"]);
+    road.another_leaves("db");
+    assert_eq!(road.wants(), ["work on a"]);
+    road.newer_enters("db", true);
+    assert_eq!(road.wants(), ["halt a"]);
+    assert!(road.tells_of()[0].starts_with("a gives way: Newer (run_"));
+    road.is_lost("a");
+    assert_eq!(road.elsewhere.last(), Some(&Said::Admit));
+}
+
+#[test]
+fn a_job_whose_runner_is_lost_keeps_its_place() {
+    let mut road = Road::of("  a: {concurrency: db, $work}");
+    road.another_enters("db", false);
+    road.is_lost("a");
+    assert_eq!(road.wants(), ["work on a"]);
+    assert!(!road.elsewhere.contains(&Said::Admit));
+    road.succeeds("a");
+    assert_eq!(road.elsewhere.last(), Some(&Said::Admit));
+}
+
+#[test]
+fn no_job_enters_the_group_of_its_own_run() {
+    let road = Road::behind(
+        &[],
+        "on: push\nconcurrency: one\njobs: {a: {concurrency: ONE, $work}, b: {$work}}",
+    );
+    assert_eq!(
+        road.why("a"),
+        "its concurrency group would never be free: who is in it waits for this job"
+    );
+    assert_eq!(road.under_way(), ["b"]);
+}
+
+#[test]
+fn a_call_enters_its_groups_one_after_the_other() {
+    let called = "on: workflow_call\nconcurrency: two\njobs: {x: {$work}}";
+    let mut road = Road::calling(
+        "
+on: push
+jobs:
+  first: {concurrency: two, $work}
+  call: {concurrency: one, uses: ./.github/workflows/called.yml}
+",
+        &[("called.yml", called)],
+    );
+    assert_eq!(road.under_way(), ["first"]);
+    road.another_enters("one", false);
+    assert_eq!(road.elsewhere.len(), 1, "`one` is taken by who waits for `two`");
+    road.succeeds("first");
+    assert_eq!(road.wants(), ["work on call / x"]);
+    road.succeeds("call / x");
+    assert_eq!(road.elsewhere.last(), Some(&Said::Admit));
+}
+
+#[test]
+fn a_place_that_comes_too_late_is_given_back() {
+    let mut road = Road::behind(&["db"], "on: push\njobs: {a: {concurrency: db, $work}}");
+    road.tells("person:ada", Word::Cancel { force: true });
+    assert_eq!(road.conclusion(), Some(Conclusion::Cancelled));
+    road.hears("db", Some(0), Said::Admit);
+    assert_eq!(road.says(), [Said::Leave]);
+    road.hears("db", Some(0), Said::GiveWay { why: "too late as well".to_owned() });
+    assert!(road.says().is_empty());
+    // There is no such job.
+    road.hears("db", Some(77), Said::Admit);
+    assert_eq!(road.says(), [Said::Leave]);
 }

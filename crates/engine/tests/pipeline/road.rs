@@ -1,16 +1,19 @@
-//! A run on its way through its decisions.
+//! A run on its way through its decisions, beside the concurrency groups that it enters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use engine::decision::{Answered, Decision, Input, Told};
+use engine::decision::{Answered, Decision, Input, Process, Told};
+use engine::group::{self, Groups};
 use engine::pipeline::{Word, step};
 use jiff::Timestamp;
 use model::fact::{Actor, What};
-use model::id::{JobId, RunId};
+use model::id::{AnyId, JobId, RunId};
 use model::intent::{Intent, Outcome, Target};
+use model::message::{Entry, Line, Message, Word as Said};
 use model::persisted::Persisted;
 use model::pipeline::{
-    Conclusion, Ending, Job, JobReport, JobResult, Order, Progress, Request, Run, Sheet, Stage,
+    Conclusion, Ending, Group, Job, JobReport, JobResult, Order, Progress, Request, Run, Sheet,
+    Stage,
 };
 use serde_json::json;
 use workflow::sheet::sheet;
@@ -19,10 +22,14 @@ use workflow::syntax::{self, Files, Options, Place};
 /// What stands for the work of a job that does nothing special.
 const WORK: &str = "runs-on: linux, steps: [{run: make}]";
 
-/// A run, its last decision, and every order so far by the name of its job.
+/// A run, its last decision with what came of it in its groups, and every order so far by the name
+/// of its job.
 pub(crate) struct Road {
     pub(crate) last: Decision<Run>,
     pub(crate) orders: Vec<Order>,
+    groups: BTreeMap<AnyId, Group>,
+    /// What groups have said to other runs.
+    pub(crate) elsewhere: Vec<Said>,
     second: i64,
 }
 
@@ -48,9 +55,27 @@ impl Road {
         Self::again(Run::new(RunId::new(at(0), [1; 10]), service(), request, sheet, at(0)))
     }
 
+    /// Begins a run of a whole file while another run is in some groups.
+    pub(crate) fn behind(groups: &[&str], file: &str) -> Self {
+        let run =
+            Run::new(RunId::new(at(0), [1; 10]), service(), request(), read(file, &[]), at(0));
+        let mut road = Self::not_begun(run);
+        for group in groups {
+            road.another_enters(group, false);
+        }
+        road.takes(Input::Started);
+        road
+    }
+
     /// Begins a run that has been set up by somebody else.
     pub(crate) fn again(run: Run) -> Self {
-        let mut road = Self {
+        let mut road = Self::not_begun(run);
+        road.takes(Input::Started);
+        road
+    }
+
+    fn not_begun(run: Run) -> Self {
+        Self {
             last: Decision {
                 next: run,
                 facts: Vec::new(),
@@ -59,18 +84,90 @@ impl Road {
                 because: engine::decision::Reason::new(""),
             },
             orders: Vec::new(),
+            groups: BTreeMap::new(),
+            elsewhere: Vec::new(),
             second: 0,
-        };
-        road.takes(Input::Started);
-        road
+        }
     }
 
     pub(crate) fn run(&self) -> &Run {
         &self.last.next
     }
 
-    /// Takes a step, and holds it against what is true of every step.
+    /// Takes a step, and all those that come of what groups answer to it.
     pub(crate) fn takes(&mut self, input: Input<Word>) {
+        self.step(input);
+        let said = self.last.intents.iter().filter_map(message).cloned().collect();
+        self.pass_on(said);
+    }
+
+    /// Another run, `Other`, wants to enter a group, and may end who is in it.
+    pub(crate) fn another_enters(&mut self, group: &str, cancels: bool) {
+        self.enters(another(), "Other", group, cancels);
+    }
+
+    /// The same of a third one, `Newer`.
+    pub(crate) fn newer_enters(&mut self, group: &str, cancels: bool) {
+        self.enters(newer(), "Newer", group, cancels);
+    }
+
+    pub(crate) fn another_leaves(&mut self, group: &str) {
+        self.elsewhere_is_said(another(), group, Said::Leave);
+    }
+
+    fn enters(&mut self, run: RunId, name: &str, group: &str, cancels: bool) {
+        let (service, name) = (service(), name.to_owned());
+        let entry = Entry { service, group: group.to_owned(), name, cancels, queues: false };
+        self.elsewhere_is_said(run, group, Said::Enter(entry));
+    }
+
+    fn elsewhere_is_said(&mut self, run: RunId, group: &str, word: Said) {
+        self.last.facts.clear();
+        self.last.intents.clear();
+        let to = Group::id(&service(), group).into();
+        let line = Line { from: run.into(), to, job: None };
+        self.pass_on(VecDeque::from([Message { line, word }]));
+    }
+
+    /// Hears a word that its group did not say now, and says what it says to nobody.
+    pub(crate) fn hears(&mut self, group: &str, job: Option<usize>, word: Said) {
+        let from = Group::id(&service(), group).into();
+        let line = Line { from, to: self.run().id.into(), job };
+        self.step(Input::Heard(Message { line, word }));
+    }
+
+    /// What the last decision says to groups.
+    pub(crate) fn says(&self) -> Vec<Said> {
+        let said = self.last.intents.iter().filter_map(message);
+        said.map(|message| message.word.clone()).collect()
+    }
+
+    /// Brings words to whom they are meant for, until nobody says anything more.
+    fn pass_on(&mut self, mut said: VecDeque<Message>) {
+        while let Some(message) = said.pop_front() {
+            let to = message.line.to;
+            if to == self.run().id.into() {
+                let before = self.last.clone();
+                self.step(Input::Heard(message));
+                said.extend(self.last.intents.iter().filter_map(self::message).cloned());
+                self.last.facts.splice(..0, before.facts);
+                self.last.intents.splice(..0, before.intents);
+                self.last.because = before.because;
+            } else if [another().into(), newer().into()].contains(&to) {
+                self.elsewhere.push(message.word);
+            } else {
+                let founded = || Groups::founded_by(&message).expect("a group is entered first");
+                let group = self.groups.get(&to).cloned().unwrap_or_else(founded);
+                let decision = group::step(&group, Input::Heard(message));
+                assert_eq!(Group::load(&decision.next.save()).unwrap(), decision.next);
+                said.extend(decision.intents.iter().filter_map(self::message).cloned());
+                self.groups.insert(to, decision.next);
+            }
+        }
+    }
+
+    /// Takes one step, and holds it against what is true of every step.
+    fn step(&mut self, input: Input<Word>) {
         self.second += 1;
         let now = at(self.second);
         let before = self.last.next.clone();
@@ -93,7 +190,8 @@ impl Road {
         if let Stage::Over(_) = decision.next.stage {
             let over = |job: &Job| matches!(job.progress, Progress::Over(_));
             assert!(decision.next.jobs.iter().all(|job| over(job)), "it ended before its jobs");
-            assert!(decision.intents.is_empty(), "it wants something after its end");
+            let is_word = |intent| message(intent).is_some();
+            assert!(decision.intents.iter().all(is_word), "it wants something after its end");
         }
         self.last = decision;
     }
@@ -169,11 +267,12 @@ impl Road {
             order.map_or_else(|| id.to_string(), |order| order.name.clone())
         };
         let want = |intent: &Intent| match intent {
-            Intent::Work(order) => format!("work on {}", order.name),
-            Intent::Halt(job) => format!("halt {}", name(*job)),
+            Intent::Work(order) => Some(format!("work on {}", order.name)),
+            Intent::Halt(job) => Some(format!("halt {}", name(*job))),
+            Intent::Tell(_) => None,
             other => panic!("a run wants {other:?}"),
         };
-        self.last.intents.iter().map(want).collect()
+        self.last.intents.iter().filter_map(want).collect()
     }
 
     /// The last decision's facts as the journal's readers see them.
@@ -274,6 +373,22 @@ pub(crate) fn report() -> JobReport {
         environment_url: None,
         steps: Vec::new(),
         annotations: Vec::new(),
+    }
+}
+
+/// Runs that are on no road.
+fn another() -> RunId {
+    RunId::new(at(0), [8; 10])
+}
+
+fn newer() -> RunId {
+    RunId::new(at(0), [9; 10])
+}
+
+fn message(intent: &Intent) -> Option<&Message> {
+    match intent {
+        Intent::Tell(message) => Some(message),
+        _ => None,
     }
 }
 

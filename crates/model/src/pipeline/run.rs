@@ -27,6 +27,9 @@ pub struct Run {
     pub began_at: Timestamp,
     /// How many jobs were begun again because their runner was lost.
     pub retries: u32,
+    /// What the file says of the run as a whole: its jobs begin once it has its place.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub seat: Option<Seat>,
 }
 
 impl Run {
@@ -47,6 +50,7 @@ impl Run {
             stage: Stage::Going,
             began_at: now,
             retries: 0,
+            seat: None,
         }
     }
 
@@ -134,10 +138,22 @@ pub struct Job {
     pub name: String,
     #[serde(default, skip_serializing_if = "is_default")]
     pub cell: Option<Cell>,
-    /// Of each of these groups one job at a time is under way.
+    /// The groups that it must be in, which it enters one after the other.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub groups: Vec<String>,
+    pub seats: Vec<Seat>,
     pub progress: Progress,
+}
+
+/// A place in a concurrency group, wanted or taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    pub group: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cancels: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub queues: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub is_taken: bool,
 }
 
 /// One combination of a matrix.

@@ -1,4 +1,4 @@
-//! Draws a workflow from a seed, what becomes of its jobs, and what people say to its run.
+//! Draws workflows from a seed, what becomes of their jobs, and what people say to their runs.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -11,46 +11,82 @@ use serde_json::json;
 use workflow::sheet::sheet;
 use workflow::syntax::{self, Files, Options, Place};
 
-/// A run of a workflow, and its fate.
+/// Runs of workflows beside each other, and their fates.
 #[derive(Debug, Clone)]
 pub(super) struct Story {
-    file: String,
-    called: String,
-    pub(super) sheet: Sheet,
+    pub(super) pushes: Vec<Push>,
     /// By the names of the jobs.
     pub(super) natures: BTreeMap<String, JobNature>,
     approvals: u32,
     /// Whether those who are asked say yes.
     approves: bool,
-    /// When somebody ends it, each time so long after the last, and whether by force.
-    pub(super) cancels: Vec<(SignedDuration, bool)>,
     pub(super) servers: usize,
     /// Nothing in it goes by what comes first.
     pub(super) is_tame: bool,
+}
+
+/// The beginning of a run.
+#[derive(Debug, Clone)]
+pub(super) struct Push {
+    /// After the story's beginning.
+    pub(super) after: SignedDuration,
+    file: String,
+    called: String,
+    pub(super) sheet: Sheet,
+    /// When somebody ends it, each time so long after the last, and whether by force.
+    pub(super) cancels: Vec<(SignedDuration, bool)>,
+    /// The names of the jobs that runners get to see.
+    leaves: Vec<String>,
+}
+
+impl Push {
+    /// One of so many, whose jobs have names of their own.
+    fn drawn(luck: &Seeded, is_tame: bool, letter: &str, is_alone: bool) -> Self {
+        // Runs hold each other's groups in one order only: nobody finds out who waits in a circle.
+        let groups = if is_alone { "g" } else { "p" };
+        let mut called = Pen::new(luck, is_tame, None, groups);
+        called.jobs("k", 1 + luck.below(3));
+        let mut pen = Pen::new(luck, is_tame, Some(&called.leaves), "g");
+        let most = if is_alone { 7 } else { 4 };
+        pen.jobs(letter, 1 + luck.below(most));
+        let whole = if luck.one_in(if is_alone { 6 } else { 2 }) {
+            format!("concurrency: {}\n", pen.group("a"))
+        } else {
+            String::new()
+        };
+        let (file, called) = (format!("on: push\n{whole}jobs:\n{}", pen.text), called.as_called());
+        let after = if is_alone { 1 } else { 40 };
+        Self {
+            after: SignedDuration::from_mins(i64::try_from(luck.below(after)).unwrap_or(0)),
+            sheet: read(&file, &called),
+            cancels: cancels(luck, is_tame),
+            leaves: pen.leaves,
+            file,
+            called,
+        }
+    }
 }
 
 impl Story {
     pub(super) fn drawn(seed: u64) -> Self {
         let luck = Seeded::new(seed ^ 0x0b5);
         let is_tame = !luck.one_in(3);
-        let mut called = Pen::new(&luck, is_tame, None);
-        called.jobs("k", 1 + luck.below(3));
-        let mut pen = Pen::new(&luck, is_tame, Some(&called.leaves));
-        pen.jobs("j", 1 + luck.below(7));
-        let (file, called) = (format!("on: push\njobs:\n{}", pen.text), called.as_called());
-        let names = pen.leaves.clone();
-        let mut losses = 10;
-        let natures = names.into_iter().map(|name| (name, nature(&luck, &mut losses)));
-        let natures = natures.collect();
-        let (sheet, cancels) = (read(&file, &called), cancels(&luck, is_tame));
+        let letters = if luck.one_in(2) { &["j"][..] } else { &["j", "l", "m"] };
+        let letters = letters.iter().take(1 + usize::try_from(luck.below(3)).unwrap_or(0));
+        let is_alone = letters.len() == 1;
+        let push = |letter: &&str| Push::drawn(&luck, is_tame, letter, is_alone);
+        let pushes: Vec<_> = letters.map(push).collect();
+        let mut natures = BTreeMap::new();
+        for push in &pushes {
+            let mut losses = 10;
+            let names = push.leaves.iter().cloned();
+            natures.extend(names.map(|name| (name, nature(&luck, &mut losses))));
+        }
         Self {
-            file,
-            called,
-            sheet,
+            pushes,
             natures,
             approvals: u32::try_from(1 + luck.below(2)).unwrap_or(1),
             approves: !luck.one_in(4),
-            cancels,
             servers: if luck.one_in(4) { 2 } else { 1 },
             is_tame,
         }
@@ -79,10 +115,12 @@ impl Story {
 
 impl fmt::Display for Story {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { approvals, approves, cancels, servers, is_tame, .. } = self;
+        let Self { approvals, approves, servers, is_tame, .. } = self;
         writeln!(f, "servers: {servers}, tame: {is_tame}")?;
-        writeln!(f, "approvals: {approvals}, approves: {approves}, cancels: {cancels:?}")?;
-        writeln!(f, "{}\ncalled.yml:\n{}", self.file, self.called)?;
+        writeln!(f, "approvals: {approvals}, approves: {approves}")?;
+        for Push { after, file, called, cancels, .. } in &self.pushes {
+            writeln!(f, "after {after:#}, cancels: {cancels:?}\n{file}\ncalled.yml:\n{called}")?;
+        }
         for (name, JobNature { takes, endings, .. }) in &self.natures {
             writeln!(f, "  {name} takes {takes:#}, then {endings:?}")?;
         }
@@ -98,14 +136,16 @@ struct Pen<'a> {
     is_tame: bool,
     /// The names of the jobs of the workflow that may be called.
     called: Option<&'a [String]>,
+    /// What the names of its jobs' groups begin with.
+    groups: &'a str,
     text: String,
     /// The names of the jobs that runners get to see.
     leaves: Vec<String>,
 }
 
 impl<'a> Pen<'a> {
-    fn new(luck: &'a Seeded, is_tame: bool, called: Option<&'a [String]>) -> Self {
-        Self { luck, is_tame, called, text: String::new(), leaves: Vec::new() }
+    fn new(luck: &'a Seeded, is_tame: bool, called: Option<&'a [String]>, groups: &'a str) -> Self {
+        Self { luck, is_tame, called, groups, text: String::new(), leaves: Vec::new() }
     }
 
     /// The first job is there in any case; others may need those before them.
@@ -127,8 +167,7 @@ impl<'a> Pen<'a> {
         }
         let cells = luck.one_in(3).then(|| self.matrix(needs));
         if luck.one_in(5) && (self.called.is_some() || !self.is_tame) {
-            let how = if self.is_tame { "queue: max" } else { luck.pick(&HOW) };
-            self.key("concurrency", &format!("{{group: g{}, {how}}}", luck.below(2)));
+            self.key("concurrency", &self.group(self.groups));
         }
         let names = match cells {
             None => vec![key.to_owned()],
@@ -152,6 +191,12 @@ impl<'a> Pen<'a> {
         self.key("runs-on", "linux");
         self.key("steps", "[{run: make}]");
         self.leaves.extend(names);
+    }
+
+    /// One of two groups, and how it is entered.
+    fn group(&self, letter: &str) -> String {
+        let how = if self.is_tame { "queue: max" } else { self.luck.pick(&HOW) };
+        format!("{{group: {letter}{}, {how}}}", self.luck.below(2))
     }
 
     fn condition(&self, needs: &[String]) -> Option<String> {
@@ -189,7 +234,12 @@ impl<'a> Pen<'a> {
     fn as_called(&self) -> String {
         let output = |name: &str| format!("{name}: {{value: '${{{{ jobs.k0.outputs.{name} }}}}'}}");
         let outputs = format!("{}, {}", output("cells"), output("flag"));
-        format!("on: {{workflow_call: {{outputs: {{{outputs}}}}}}}\njobs:\n{}", self.text)
+        let whole = if self.luck.one_in(4) {
+            format!("concurrency: {}\n", self.group("h"))
+        } else {
+            String::new()
+        };
+        format!("on: {{workflow_call: {{outputs: {{{outputs}}}}}}}\n{whole}jobs:\n{}", self.text)
     }
 
     fn key(&mut self, key: &str, value: &str) {

@@ -111,7 +111,9 @@ impl Script {
             let release = known.iter().find(|release| release.id == id);
             release.map_or_else(String::new, |release| release.version.clone())
         };
-        let mut page = format!("{}\n\n{}\n", self.title, page::diary(&entries, &known));
+        let names = known.iter().map(|release| (release.id.into(), release.version.clone()));
+        let names: Vec<_> = names.collect();
+        let mut page = format!("{}\n\n{}\n", self.title, page::diary(&entries, &names));
         for (at, word, answer) in answers {
             writeln!(page, "at {at:#}, person:ada said `{word}`: {answer}")
                 .expect("texts take all");

@@ -57,8 +57,8 @@ impl Script {
             world.jobs.set_nature(name, nature.clone());
         }
         let mut answers = Vec::new();
-        let (run, entries) = world.run(async {
-            let mut run = None;
+        let (runs, entries) = world.run(async {
+            let mut runs = Vec::new();
             for (at, act) in &self.acts {
                 office.sleep_until(BEGINNING + *at).await;
                 let (who, said, reply) = match act {
@@ -69,11 +69,11 @@ impl Script {
                     Act::Push { who } => {
                         let (request, sheet) = (self.request.clone(), self.sheet.clone());
                         let (id, reply) = office.start_run(request, sheet, who).await;
-                        run = Some(id);
+                        runs.push(id);
                         (who, "push".to_owned(), reply)
                     }
                     Act::Say { who, word } => {
-                        let id = run.expect("the script pushes first");
+                        let id = *runs.last().expect("the script pushes first");
                         (who, spoken(word), office.tell_run(id, word.clone(), who).await)
                     }
                 };
@@ -81,17 +81,22 @@ impl Script {
             }
             office.sleep_until(BEGINNING + self.until).await;
             let all = Query { limit: usize::MAX, ..Query::default() };
-            (run, store.entries(all).await.expect("a store in memory always answers"))
+            (runs, store.entries(all).await.expect("a store in memory always answers"))
         });
-        let mut page = format!("{}\n\n{}\n", self.title, page::diary(&entries, &[]));
+        let named =
+            runs.iter().zip(1..).map(|(id, number)| ((*id).into(), format!("run {number}")));
+        let names: Vec<_> = if runs.len() > 1 { named.collect() } else { Vec::new() };
+        let mut page = format!("{}\n\n{}\n", self.title, page::diary(&entries, &names));
         for answer in answers {
             writeln!(page, "{answer}").expect("texts take all");
         }
-        if let Some(run) = run {
+        page.push_str("\nin the end:\n");
+        for (index, run) in runs.into_iter().enumerate() {
+            let name = names.get(index).map_or("the run", |(_, name)| name);
             let stored = world.store.processes().into_iter().find(|known| known.id == run.into());
             let stored = stored.expect("it was begun");
             let run = Run::load(&stored.state).expect("the watch has loaded it before");
-            page.push_str(&end_of(&run, &world.jobs.executions()));
+            page.push_str(&end_of(name, &run, &world.jobs.executions()));
         }
         let head =
             world.run(async { store.head().await.expect("a store in memory always answers") });
@@ -117,17 +122,18 @@ fn spoken(word: &Word) -> String {
     }
 }
 
-/// How each job has ended, and when each was with the runners.
-fn end_of(run: &Run, executions: &[Execution]) -> String {
+/// How each job of a run has ended, and when each was with the runners.
+fn end_of(name: &str, run: &Run, executions: &[Execution]) -> String {
     const COLUMNS: i64 = 40;
-    let mut told = String::from("\nin the end:\n");
+    let mut told = String::new();
     let last = executions.iter().map(|execution| execution.ended_at).max();
     let whole = last.map_or(1, |last| last.duration_since(BEGINNING).as_secs()).max(1);
     let column = |at: Timestamp| at.duration_since(BEGINNING).as_secs() * COLUMNS / whole;
     let width = run.jobs.iter().map(|job| job.name.chars().count()).max().unwrap_or_default();
     for job in &run.jobs {
         let mut road = vec!['·'; usize::try_from(COLUMNS).unwrap_or_default()];
-        for execution in executions.iter().filter(|execution| execution.name == job.name) {
+        let is_its = |execution: &&Execution| execution.run == run.id && execution.name == job.name;
+        for execution in executions.iter().filter(is_its) {
             let mark = if matches!(execution.ending, Ending::Lost(_)) { '░' } else { '█' };
             let columns = column(execution.started_at)..=column(execution.ended_at);
             for column in columns.filter_map(|column| usize::try_from(column).ok()) {
@@ -144,7 +150,7 @@ fn end_of(run: &Run, executions: &[Execution]) -> String {
         Stage::Cancelling { .. } => "is being cancelled".to_owned(),
         Stage::Over(conclusion) => format!("ended with {conclusion}"),
     };
-    writeln!(told, "the run {stage}\n").expect("texts take all");
+    writeln!(told, "{name} {stage}\n").expect("texts take all");
     told
 }
 
@@ -223,7 +229,6 @@ impl Draft {
         };
         match words {
             ["the", "server", "crashes"] => Ok(Act::Crash),
-            [_, "pushes"] if pushed => Err("a script tells of one run".to_owned()),
             [who, "pushes"] => Ok(Act::Push { who: actor(who)? }),
             [who, "cancels"] => say(who, Word::Cancel { force: false }),
             [who, "cancels", "by", "force"] => say(who, Word::Cancel { force: true }),

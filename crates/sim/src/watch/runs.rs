@@ -11,9 +11,13 @@ use model::id::{AnyId, JobId, RunId};
 use model::intent::{Outcome, Target};
 use model::name::Scope;
 use model::persisted::Persisted;
-use model::pipeline::{Ending, Job, JobReport, JobSheet, Progress, Run, Stage, Work};
+use model::pipeline::{
+    Claim, Ending, Group, Job, JobReport, JobSheet, Progress, Run, Seat, Stage, Work,
+};
 use ports::fake::Execution;
 use ports::store::Change;
+
+use super::groups::Place;
 
 /// The most attempts at one job, and the most retries of one run.
 const MOST_ATTEMPTS: u32 = 3;
@@ -51,7 +55,23 @@ impl Runs {
     pub(super) fn broken_by(&self, executions: &[Execution]) -> Vec<String> {
         let runs = self.0.lock().expect("the watch does not panic");
         let of_run = |id: RunId| executions.iter().filter(move |execution| execution.run == id);
-        runs.values().flat_map(|seen| of_world(seen, of_run(seen.run.id).collect())).collect()
+        let broken = runs.values().flat_map(|seen| of_world(seen, of_run(seen.run.id).collect()));
+        broken.chain(of_groups(runs.values().map(|seen| &seen.run), executions)).collect()
+    }
+
+    /// The places in groups that are taken by what is not over.
+    pub(super) fn places(&self) -> Vec<Place> {
+        let runs = self.0.lock().expect("the watch does not panic");
+        let going = runs.values().filter(|seen| seen.over_at.is_none()).map(|seen| &seen.run);
+        going.flat_map(places_of).collect()
+    }
+
+    pub(super) fn is_over(&self, claim: &Claim) -> bool {
+        let runs = self.0.lock().expect("the watch does not panic");
+        runs.get(&claim.run.into()).is_none_or(|seen| match claim.job {
+            None => seen.over_at.is_some(),
+            Some(job) => matches!(seen.run.jobs[job].progress, Progress::Over(_)),
+        })
     }
 }
 
@@ -75,13 +95,13 @@ fn of_state(run: &Run) -> Vec<String> {
                 broken.push(format!("{under_way} cells of {} are under way", job.name));
             }
         }
-        let in_a_group = |group: &String| {
-            let inside = |other: &&_| is_under_way(other) && has_group(other, group);
-            run.jobs.iter().map(|other| &**other).filter(inside).count()
-        };
-        if job.groups.iter().any(|group| in_a_group(group) > 1) {
-            broken.push(format!("{} is not alone in its groups {:?}", job.name, job.groups));
+        if is_under_way(job) && !job.seats.iter().all(|seat| seat.is_taken) {
+            broken.push(format!("{} is under way before its turn", job.name));
         }
+    }
+    let is_held_back = run.seat.as_ref().is_some_and(|seat| !seat.is_taken);
+    if is_held_back && run.jobs.iter().any(|job| is_under_way(job)) {
+        broken.push("the run is under way before its turn".to_owned());
     }
     if run.retries > MOST_RETRIES {
         broken.push(format!("{} retries", run.retries));
@@ -151,8 +171,45 @@ fn of_world(seen: &Seen, executions: Vec<&Execution>) -> Vec<String> {
         }
         for (other, when) in run.jobs.iter().zip(&whens).skip(index + 1) {
             let overlaps = when.is_some_and(|(from, to)| from < ended_at && began_at < to);
-            if overlaps && job.groups.iter().any(|group| has_group(other, group)) {
+            if overlaps && job.seats.iter().any(|seat| has_group(other, &seat.group)) {
                 broken.push(format!("{} and {} were under way together", job.name, other.name));
+            }
+        }
+    }
+    broken
+}
+
+fn places_of(run: &Run) -> Vec<Place> {
+    let id = |group: &str| Group::id(&run.service, group);
+    let place = |job, seat: &Seat| Place { group: id(&seat.group), run: run.id, job };
+    let own = run.seat.iter().filter(|seat| seat.is_taken).map(|seat| place(None, seat));
+    let jobs = run.jobs.iter().enumerate();
+    let going = jobs.filter(|(_, job)| !matches!(job.progress, Progress::Over(_)));
+    let of_jobs = going.flat_map(|(index, job)| {
+        let taken = job.seats.iter().filter(|seat| seat.is_taken);
+        taken.map(move |seat| place(Some(index), seat)).collect::<Vec<_>>()
+    });
+    own.chain(of_jobs).collect()
+}
+
+/// What several runs have executed in one group at the same time.
+fn of_groups<'a>(runs: impl Iterator<Item = &'a Run>, executions: &[Execution]) -> Vec<String> {
+    let mut whens = Vec::new();
+    for run in runs {
+        let of_run = executions.iter().filter(|execution| execution.run == run.id);
+        for execution in of_run {
+            let job = run.jobs.iter().find(|job| job.name == execution.name);
+            let seats = job.into_iter().flat_map(|job| &job.seats).chain(&run.seat);
+            whens.extend(seats.map(|seat| (seat.group.to_lowercase(), execution)));
+        }
+    }
+    let mut broken = Vec::new();
+    for (index, (group, one)) in whens.iter().enumerate() {
+        for (other_group, other) in &whens[index + 1..] {
+            let overlaps = one.started_at < other.ended_at && other.started_at < one.ended_at;
+            if overlaps && one.run != other.run && group == other_group {
+                let names = format!("{} and {}", one.name, other.name);
+                broken.push(format!("{names} of two runs were in {group} together"));
             }
         }
     }
@@ -164,7 +221,7 @@ fn is_under_way(job: &Job) -> bool {
 }
 
 fn has_group(job: &Job, group: &str) -> bool {
-    job.groups.iter().any(|known| known.eq_ignore_ascii_case(group))
+    job.seats.iter().any(|known| known.group.eq_ignore_ascii_case(group))
 }
 
 /// The jobs in the run that a job needs.

@@ -137,6 +137,8 @@ fn sign(what: &What) -> Option<Sign> {
         What::RolloutEnded(_) | What::RolloutRetreating(_) | What::RunRejected(_) => Sign::Stopped,
         What::RolloutPaused(_)
         | What::RunHeld(_)
+        | What::RunQueued(_)
+        | What::RunDisplaced(_)
         | What::RunCancelling(_)
         | What::RolloutHindered(_)
         | What::ProcessParked(_)

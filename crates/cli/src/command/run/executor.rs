@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use conductor::{Conductor, Handle, Hands, Kinds, Settings as Pace};
+use engine::group::Groups;
 use engine::pipeline::{Pipeline, Word};
 use jobs::event::Event;
 use jobs::host::{Host, Labels, Settings};
@@ -118,7 +119,7 @@ impl Executor {
         let memory: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let store = Arc::new(Witness { store: memory.clone(), told: tell });
         let hands = Hands { jobs: Arc::new(host.clone()), ..Hands::default() };
-        let kinds = Kinds::default().with(Pipeline);
+        let kinds = Kinds::default().with(Pipeline).with(Groups);
         let (conductor, handle) =
             Conductor::new(store, hands, clock.clone(), kinds, Pace::alone("this machine"));
         let conductor = tokio::spawn(conductor.run());
