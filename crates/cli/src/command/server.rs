@@ -8,6 +8,7 @@ use std::sync::Arc;
 use api::Api;
 use axum::Router;
 use conductor::{Conductor, Hands, Kinds, Settings as Pace};
+use engine::group::Groups;
 use engine::pipeline::Pipeline;
 use jiff::SignedDuration;
 use jobs::remote::{self, Hub, HubSettings};
@@ -98,7 +99,7 @@ impl Server {
             Arc::new(Vault { vault: wire::vault(store.clone(), keys), store: store.clone() });
         let hub = self.hub(data, &clock, vault);
         let hands = Hands { jobs: Arc::new(hub.clone()), ..Hands::default() };
-        let kinds = Kinds::default().with(Pipeline);
+        let kinds = Kinds::default().with(Pipeline).with(Groups);
         let (conductor, handle) =
             Conductor::new(store.clone(), hands, clock.clone(), kinds, pace(database));
         let tokens: Arc<dyn Tokens> = Arc::new(wire::tokens(data));
