@@ -128,7 +128,7 @@ impl Turn {
                     return Reason::new("a run begins with the jobs that need no other");
                 };
                 self.enter_as_whole(seat);
-                Reason::new("a run waits for its turn in its concurrency group")
+                Reason::new("a run asks for its place in its concurrency group")
             }
             Err(why) => self.end_before_it_began(&sheet, why),
         }

@@ -38,8 +38,8 @@ pub struct Scenario(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Rollout(rollout::Script),
-    Run(run::Script),
+    Rollout(Box<rollout::Script>),
+    Run(Box<run::Script>),
 }
 
 /// Where a script is not understood.
@@ -53,9 +53,9 @@ pub struct ScriptError {
 impl Scenario {
     pub fn read(script: &str) -> Result<Self, ScriptError> {
         let kind = if script.lines().any(|line| line.trim() == run::OPENING) {
-            Kind::Run(run::Script::read(script)?)
+            Kind::Run(Box::new(run::Script::read(script)?))
         } else {
-            Kind::Rollout(rollout::Script::read(script)?)
+            Kind::Rollout(Box::new(rollout::Script::read(script)?))
         };
         Ok(Self(kind))
     }

@@ -53,10 +53,9 @@ impl Watch {
             return;
         }
         if [Pipeline::KIND, group::Groups::KIND].contains(&change.kind.as_str()) {
-            let mut broken = match change.kind == Pipeline::KIND {
-                true => self.runs.committed(change),
-                false => self.groups.committed(change),
-            };
+            let is_run = change.kind == Pipeline::KIND;
+            let mut broken =
+                if is_run { self.runs.committed(change) } else { self.groups.committed(change) };
             broken.extend(self.groups.broken_by(&self.runs.places()));
             return broken.into_iter().for_each(|broken| self.report(broken));
         }

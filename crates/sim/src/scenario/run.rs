@@ -83,9 +83,9 @@ impl Script {
             let all = Query { limit: usize::MAX, ..Query::default() };
             (runs, store.entries(all).await.expect("a store in memory always answers"))
         });
-        let named =
-            runs.iter().zip(1..).map(|(id, number)| ((*id).into(), format!("run {number}")));
-        let names: Vec<_> = if runs.len() > 1 { named.collect() } else { Vec::new() };
+        let numbered = runs.iter().zip(1..);
+        let numbered = numbered.map(|(id, number)| ((*id).into(), format!("run {number}")));
+        let names: Vec<_> = if runs.len() > 1 { numbered.collect() } else { Vec::new() };
         let mut page = format!("{}\n\n{}\n", self.title, page::diary(&entries, &names));
         for answer in answers {
             writeln!(page, "{answer}").expect("texts take all");
