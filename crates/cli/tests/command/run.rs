@@ -1,6 +1,7 @@
 //! `highroad run`: workflows executed for real, as people and programs see it.
 
 mod follow;
+mod groups;
 mod limits;
 mod secrets;
 mod shell;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use jobs::event::Event;
-use model::fact::{RunEnded, RunHeld, RunJobEnded, RunJobOrdered, RunStarted, What};
+use model::fact::{RunEnded, RunHeld, RunJobEnded, RunJobOrdered, RunQueued, RunStarted, What};
 use model::id::{AnyId, JobId};
 use model::pipeline::Conclusion;
 use unicode_width::UnicodeWidthStr as _;
@@ -98,6 +98,13 @@ impl<'a> View<'a> {
                 self.line(Sign::Waiting, &name, None, &words)?;
                 let how = format!("somebody else says: highroad approve {run} {environment}");
                 self.terminal.print(&format!("  {}\n", self.terminal.paint().faint(&how)))
+            }
+            What::RunQueued(RunQueued { name, group, behind }) => {
+                let of_run = self.runs.get(&run).map(|run| run.name.clone());
+                let name = name.or(of_run).unwrap_or_default();
+                let words =
+                    format!("waits for its turn in the group {group}, which {behind} is in");
+                self.line(Sign::Waiting, &name, None, &words)
             }
             What::RunEnded(RunEnded { conclusion, .. }) => self.run_ended(run, conclusion, now),
             _ => Ok(()),
