@@ -14,7 +14,7 @@ use model::name::{Scope, ServiceName};
 use model::persisted::{LoadError, Persisted};
 use model::pipeline::Group;
 use ports::clock::{Clock, SystemClock};
-use ports::fake::MemoryStore;
+use ports::memory::MemoryStore;
 use ports::store::{Change, Commit, Hold, Status, Store, Stored};
 use serde::{Deserialize, Serialize};
 

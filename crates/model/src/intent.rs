@@ -307,7 +307,9 @@ mod tests {
         ] {
             assert_eq!(target.to_string().parse(), Ok(target));
         }
-        for text in ["", "weights", "weights/shop", "instances/shop/production/x", "moon/a/b", "word/a"] {
+        for text in
+            ["", "weights", "weights/shop", "instances/shop/production/x", "moon/a/b", "word/a"]
+        {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
     }

@@ -18,6 +18,7 @@ pub use run::{
     Stage, Values,
 };
 pub use sheet::{
-    CacheMode, Call, Concurrency, Defaults, Env, Environment, Input, InputKind, Interface, JobSheet,
-    Matrix, PassedSecrets, RunsOn, Sheet, StepSheet, StepWork, Steps, Strategy, Template, Tree, Work,
+    CacheMode, Call, Concurrency, Defaults, Env, Environment, Input, InputKind, Interface,
+    JobSheet, Matrix, PassedSecrets, RunsOn, Sheet, StepSheet, StepWork, Steps, Strategy, Template,
+    Tree, Work,
 };
