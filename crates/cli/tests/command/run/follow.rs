@@ -49,6 +49,18 @@ impl Watched {
         (run, begun["run"].as_str().unwrap().to_owned())
     }
 
+    /// It has found the run under way.
+    fn wait_until_it_looks(&self) {
+        let files = format!("/proc/{}/fd", self.child.id());
+        let is_live = |link: fs::DirEntry| {
+            fs::read_link(link.path())
+                .is_ok_and(|path| path.extension().is_some_and(|it| it == "live"))
+        };
+        while !fs::read_dir(&files).unwrap().flatten().any(is_live) {
+            std::thread::yield_now();
+        }
+    }
+
     fn until(&mut self, words: &str) -> String {
         let found = self.lines.by_ref().map(Result::unwrap).find(|line| line.contains(words));
         found.unwrap_or_else(|| panic!("it ended without '{words}'"))
@@ -94,6 +106,8 @@ fn a_run_is_followed_with_all_its_jobs() {
     following.until("first");
     let lines = Watched::start(&pipeline, "logs --follow --json");
     let missing = Watched::start(&pipeline, "logs -f three");
+    lines.wait_until_it_looks();
+    missing.wait_until_it_looks();
     go_on(&pipeline);
     following.until("second");
     following.until("two: Last");
