@@ -66,6 +66,13 @@ impl Global {
         data::folder(self.data.as_deref())
     }
 
+    /// The same for who starts other processes there, in folders of their own.
+    pub(crate) fn absolute_data(&self) -> Result<PathBuf, Error> {
+        let data = self.data()?;
+        std::path::absolute(&data)
+            .map_err(|error| Error::io(format!("cannot tell where {} is", data.display()), &error))
+    }
+
     pub(crate) fn database(&self) -> Result<Database, Error> {
         let variable = std::env::var_os("HIGHROAD_DATABASE");
         Database::chosen(self.database.as_ref(), variable, || self.data())

@@ -171,7 +171,7 @@ impl Run {
             shell::check(terminal)?;
         }
         let tree = WorkingTree::around(&self.directory)?;
-        let data = global.data()?;
+        let data = global.absolute_data()?;
         let mut past = Past::of(&data, &tree.root);
         let held = Held::by(&tree.root, self.service.as_ref());
         let selection = match &self.again {

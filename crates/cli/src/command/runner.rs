@@ -77,7 +77,7 @@ impl Runner {
     pub(super) fn run(self, global: &Global, terminal: &mut Terminal) -> Result<Exit, Error> {
         telling::begin();
         warn_of(self.confines.bounds(), terminal);
-        let data = global.data()?;
+        let data = global.absolute_data()?;
         wire::block_on(self.work(&data))
     }
 

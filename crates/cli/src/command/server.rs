@@ -73,7 +73,7 @@ const MOST_OF_A_LOG: u64 = 16 << 30;
 impl Server {
     pub(super) fn run(self, global: &Global, terminal: &mut Terminal) -> Result<Exit, Error> {
         telling::begin();
-        let (data, database) = (global.data()?, global.database()?);
+        let (data, database) = (global.absolute_data()?, global.database()?);
         wire::block_on(self.serve(&data, &database, terminal))
     }
 

@@ -274,6 +274,17 @@ fn a_wrong_file_is_shown_with_its_place() {
 }
 
 #[test]
+fn the_folder_for_data_may_be_relative() {
+    let pipeline = Pipeline::new(
+        "on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: echo it works}]}}",
+    );
+    let ran = pipeline.run("run --data .git/elsewhere");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let logs = pipeline.run("logs a --data .git/elsewhere");
+    assert!(logs.out.contains("it works\n"), "{logs:?}");
+}
+
+#[test]
 fn an_interrupted_run_ends_its_processes_and_says_so() {
     let pipeline = Pipeline::new(
         "on: push\njobs:\n  long:\n    runs-on: ubuntu-latest\n    steps:\n      - run: |\n          (setsid sleep 7431 &)\n          touch \"$NOTED\"\n          sleep 7431\n      - if: always()\n        run: echo always > \"$NOTED\"\n",
