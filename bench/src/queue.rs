@@ -62,16 +62,23 @@ pub(crate) fn measure(binary: &Path) -> Done {
         return Err(String::from_utf8_lossy(&ran.stdout).into());
     }
 
-    let spans = spans(&at.join("server/jobs"))?;
-    let (first, _) = *spans.first().ok_or("no job was executed")?;
-    let last = spans.iter().map(|(_, ended)| *ended).max().unwrap_or(first);
-    println!("  {:>8.3} s  the whole run", last.duration_since(first).as_secs_f64());
-    let mut gaps = gaps(&spans);
-    gaps.sort_unstable();
-    let milliseconds = |place: usize| f64::from(gaps[place]) / 1e3;
+    // The same without a server: what is over it is what the server adds.
+    let alone = highroad(&format!("run --data alone --jobs {SLOTS} --json")).output()?;
+    if !alone.status.success() {
+        return Err(String::from_utf8_lossy(&alone.stdout).into());
+    }
+    let (with, without) = (spans(&at.join("server/jobs"))?, spans(&at.join("alone/jobs"))?);
+    println!("  {:>8.3} s  the whole run, {:.3} without a server", whole(&with), whole(&without));
+    let (with, without) = (gaps(&with), gaps(&without));
     println!("  between a job's end and the beginning of the next in its slot:");
-    println!("  {:>8.1} ms  half of them (wanted: under 15)", milliseconds(gaps.len() / 2));
-    println!("  {:>8.1} ms  99 of 100 (wanted: under 50)", milliseconds(gaps.len() * 99 / 100));
+    for (share, what, wanted) in [(50, "half of them", 15), (99, "99 of 100", 50)] {
+        let at = |gaps: &[u32]| f64::from(gaps[gaps.len() * share / 100]) / 1e3;
+        let (with, without) = (at(&with), at(&without));
+        let added = with - without;
+        println!(
+            "  {with:>8.1} ms  {what}, {without:.1} without a server: {added:.1} added (wanted: under {wanted})"
+        );
+    }
     println!();
     Ok(())
 }
@@ -91,7 +98,14 @@ fn spans(jobs: &Path) -> Result<Vec<(Timestamp, Timestamp)>, Box<dyn std::error:
     Ok(spans)
 }
 
-/// How long each slot was empty before its next job began, in microseconds.
+/// Seconds from the first beginning to the last end.
+fn whole(spans: &[(Timestamp, Timestamp)]) -> f64 {
+    let first = spans.iter().map(|(began, _)| *began).min();
+    let last = spans.iter().map(|(_, ended)| *ended).max();
+    first.zip(last).map_or(0.0, |(first, last)| last.duration_since(first).as_secs_f64())
+}
+
+/// How long each slot was empty before its next job began, in microseconds, the shortest first.
 fn gaps(spans: &[(Timestamp, Timestamp)]) -> Vec<u32> {
     let mut free: Vec<Timestamp> = Vec::new();
     let mut gaps = Vec::new();
@@ -105,5 +119,6 @@ fn gaps(spans: &[(Timestamp, Timestamp)]) -> Vec<u32> {
         }
         free.push(*ended);
     }
+    gaps.sort_unstable();
     gaps
 }
