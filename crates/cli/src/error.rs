@@ -43,6 +43,12 @@ impl Error {
         self
     }
 
+    /// With everything that an error comes of, but not the error itself.
+    pub(crate) fn caused_like(self, error: &dyn std::error::Error) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        causes.fold(self, |told, cause| told.caused_by(plain(cause)))
+    }
+
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -16,7 +16,7 @@ use store::vault::{EmbeddedVault, RootKeys};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::database::Database;
-use crate::error::{Error, plain};
+use crate::error::Error;
 use crate::exit::Exit;
 use crate::late_depot::LateDepot;
 
@@ -76,11 +76,8 @@ pub(crate) fn client(url: Option<&str>, token_file: Option<&Path>) -> Result<Cli
                 .hint("put it in HIGHROAD_TOKEN, or name the file that it is in: --token-file FILE")
         })?,
     };
-    Client::new(&url, token.trim()).map_err(|error| {
-        let told = Error::new(Exit::Usage, error.to_string());
-        let causes = std::iter::successors(std::error::Error::source(&error), |it| it.source());
-        causes.fold(told, |told, cause| told.caused_by(plain(cause)))
-    })
+    Client::new(&url, token.trim())
+        .map_err(|error| Error::new(Exit::Usage, error.to_string()).caused_like(&error))
 }
 
 /// Why a server did not do what it was asked.
@@ -89,9 +86,7 @@ pub(crate) fn refused_by_server(error: &ClientError) -> Error {
         ClientError::Refused { .. } => Exit::Refused,
         _ => Exit::Io,
     };
-    let told = Error::new(exit, format!("the server did not do it: {error}"));
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes.fold(told, |told, cause| told.caused_by(plain(cause)))
+    Error::new(exit, format!("the server did not do it: {error}")).caused_like(error)
 }
 
 /// The signals by which a command is told to end. From the time that this is made none is missed.
@@ -136,6 +131,15 @@ pub(crate) fn clock() -> impl Clock {
 
 pub(crate) fn entropy() -> impl Entropy {
     SystemEntropy
+}
+
+/// Random bytes, for what nobody is to guess.
+pub(crate) fn random<const COUNT: usize>() -> [u8; COUNT] {
+    let mut bytes = [0; COUNT];
+    for piece in bytes.chunks_mut(10) {
+        piece.copy_from_slice(&SystemEntropy.draw()[..piece.len()]);
+    }
+    bytes
 }
 
 /// Runs what has to wait, on this thread alone. Commands that never wait do without.

@@ -7,7 +7,6 @@ use jiff::SignedDuration;
 use jobs::host::Labels;
 use jobs::remote::{ClientError, Drain, Parcel, RunnerError, RunnerSettings, SessionId};
 use ports::clock::SystemClock;
-use ports::entropy::Entropy as _;
 use serde::Deserialize as _;
 use tokio::sync::watch;
 
@@ -15,7 +14,7 @@ use super::Example;
 use super::confines::{Confines, warn_of};
 use crate::briefing::{Briefing, Instruction, Origin};
 use crate::command_line::Global;
-use crate::error::{Error, plain};
+use crate::error::Error;
 use crate::exit::Exit;
 use crate::terminal::Terminal;
 use crate::{telling, wire};
@@ -97,7 +96,7 @@ impl Runner {
             worker: (program, vec![crate::internal::WORKER.to_owned()]),
             brief: self.brief(data),
             keep_failed: SignedDuration::from_mins(self.keep_failed.into()),
-            session: session(),
+            session: SessionId::new(wire::random()),
             clock: Arc::new(SystemClock),
         };
         let runner = jobs::remote::Runner::new(settings).map_err(|error| refused(&error))?;
@@ -145,16 +144,6 @@ impl Runner {
     }
 }
 
-/// What a runner is known by for good, drawn by lot.
-fn session() -> SessionId {
-    let entropy = wire::entropy();
-    let mut random = [0; 20];
-    for piece in random.chunks_exact_mut(10) {
-        piece.copy_from_slice(&entropy.draw());
-    }
-    SessionId::new(random)
-}
-
 fn machine() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
@@ -164,9 +153,7 @@ fn refused(error: &RunnerError) -> Error {
         RunnerError::Refused(ClientError::Refused { .. }) | RunnerError::Taken(_) => Exit::Refused,
         _ => Exit::Io,
     };
-    let told = Error::new(exit, error.to_string());
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    let told = causes.fold(told, |told, cause| told.caused_by(plain(cause)));
+    let told = Error::new(exit, error.to_string()).caused_like(error);
     match error {
         RunnerError::Refused(_) => {
             told.hint("make a token on the server: highroad token create NAME --for runner")

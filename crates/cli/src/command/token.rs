@@ -3,7 +3,6 @@
 use jiff::tz::TimeZone;
 use model::fact::ActorName;
 use ports::clock::Clock as _;
-use ports::entropy::Entropy;
 use ports::tokens::{Scope, TokensError};
 use serde_json::json;
 use store::tokens::{Listed, TokenFile};
@@ -112,17 +111,12 @@ impl Token {
 
 impl Create {
     fn run(self, tokens: &TokenFile, terminal: &mut Terminal) -> Result<Exit, Error> {
-        let entropy = wire::entropy();
-        let mut random = [0; 30];
-        for piece in random.chunks_exact_mut(10) {
-            piece.copy_from_slice(&entropy.draw());
-        }
         let scope = match self.purpose {
             Use::Operator => Scope::Operator,
             Use::Runner => Scope::Runner,
         };
         let Self { name, .. } = self;
-        let made = tokens.create(name.clone(), scope, wire::clock().now(), random);
+        let made = tokens.create(name.clone(), scope, wire::clock().now(), wire::random());
         let made = made.map_err(|failure| told(&failure))?;
         let Some(token) = made else {
             return Err(Error::new(Exit::Refused, format!("{name} has a token already"))

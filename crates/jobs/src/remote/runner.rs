@@ -7,6 +7,7 @@
 mod folder;
 mod source;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -209,10 +210,11 @@ impl Runner {
 
     /// Sees a job through: one that the server has given, or one that an earlier life has left.
     fn begin(&self, job: JobId, parcel: Option<Parcel>) {
-        let is_known = self.shared.jobs().insert(job, Local::default()).is_some();
-        if is_known {
-            return;
-        }
+        // One that is known stays as it is: it may be about to end.
+        match self.shared.jobs().entry(job) {
+            Entry::Occupied(_) => return,
+            Entry::Vacant(new) => new.insert(Local::default()),
+        };
         let shared = self.shared.clone();
         tokio::spawn(async move {
             shared.see_through(job, parcel).await;
@@ -279,7 +281,10 @@ impl Shared {
             Some(parcel) => match self.prepare(&parcel).await {
                 Ok(briefing) => {
                     lock(&self.briefings).insert(job, briefing);
-                    self.host.work(&parcel.order).await
+                    let report = self.host.work(&parcel.order).await;
+                    // A job that was not begun after all has left its secrets there.
+                    lock(&self.briefings).remove(&job);
+                    report
                 }
                 Err(ending) => return self.unexecuted(ending),
             },
