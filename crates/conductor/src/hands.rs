@@ -97,7 +97,7 @@ impl Hands {
                 }
                 Intent::Steer(want) => {
                     let kept = self.traffic.kept(&want.place).await;
-                    compare(kept, generation, &want.shares, |shares| split(shares))
+                    compare(kept, generation, &want.split, |kept| split(&kept.shares))
                 }
                 // Asking again joins what may be under way, and a word said twice counts once.
                 Intent::Survey(_) | Intent::Work(_) | Intent::Halt(_) | Intent::Tell(_) => {
@@ -116,7 +116,8 @@ impl Hands {
             }
         }
         let kept = self.traffic.kept(place).await?;
-        Ok(Survey { groups, shares: kept.map(|kept| kept.want).unwrap_or_default() })
+        let shares = kept.map(|kept| kept.want.shares).unwrap_or_default();
+        Ok(Survey { groups, shares, trip: self.traffic.trip(place).await? })
     }
 }
 
@@ -154,6 +155,7 @@ fn done(answer: Result<(), Rejection>) -> Performed {
         Ok(()) => Performed::Done(None),
         Err(Rejection::Older(newest)) => Performed::Older(newest),
         Err(Rejection::Refused(why)) => Performed::Refused(why),
+        Err(tripped @ Rejection::Tripped(_)) => Performed::Refused(tripped.to_string()),
         Err(Rejection::Unreachable(error)) => Performed::Unreachable(error.to_string()),
     }
 }

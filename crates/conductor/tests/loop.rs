@@ -9,7 +9,7 @@ use engine::decision::{Decision, Input, Process, Reason, Told};
 use jiff::{SignedDuration, Timestamp};
 use model::fact::Actor;
 use model::id::{AnyId, CommandId, Prefix, ReleaseId};
-use model::intent::{Generation, Intent, Outcome, Share, Weight, Weights};
+use model::intent::{Generation, Intent, Outcome, Share, Split, Weight, Weights};
 use model::name::{Place, Scope};
 use model::persisted::{LoadError, Persisted};
 use ports::clock::{Clock, SystemClock};
@@ -220,7 +220,7 @@ async fn drift_is_found_mended_and_recorded() {
 #[tokio::test]
 async fn a_world_that_has_seen_newer_generations_is_caught_up_with() {
     let road = Road::new();
-    let ahead = Weights { place: place(), shares: Vec::new() };
+    let ahead = Weights { place: place(), split: Split::default() };
     road.node.steer(&ahead, Generation(57)).await.unwrap();
     let id = road.start().await;
     until(async || road.state(id).await.done == 1).await;
@@ -271,7 +271,7 @@ async fn words_to_nobody_and_second_starts_are_told_so() {
 
 fn steer(release: ReleaseId) -> Intent {
     let shares = vec![Share { release, weight: Weight::ALL }];
-    Intent::Steer(Weights { place: place(), shares })
+    Intent::Steer(Weights { place: place(), split: shares.into() })
 }
 
 fn place() -> Place {

@@ -454,7 +454,8 @@ impl Turn {
     }
 
     fn steer(&mut self, shares: Vec<Share>) {
-        self.intents.push(Intent::Steer(Weights { place: self.next.place.clone(), shares }));
+        self.intents
+            .push(Intent::Steer(Weights { place: self.next.place.clone(), split: shares.into() }));
     }
 
     /// How soon to look again: often while instances start, then as the plan says.

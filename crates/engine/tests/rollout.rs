@@ -246,12 +246,12 @@ fn plan() -> Plan {
 
 fn survey(ready: u32, crash_looping: bool) -> Survey {
     let candidate = health("1.5.0", ready, crash_looping);
-    Survey { groups: vec![candidate, health("1.4.1", 2, false)], shares: Vec::new() }
+    Survey { groups: vec![candidate, health("1.4.1", 2, false)], shares: Vec::new(), trip: None }
 }
 
 fn both(candidate: u32, stable: u32) -> Survey {
     let groups = vec![health("1.5.0", candidate, false), health("1.4.1", stable, false)];
-    Survey { groups, shares: Vec::new() }
+    Survey { groups, shares: Vec::new(), trip: None }
 }
 
 fn health(version: &str, ready: u32, crash_looping: bool) -> GroupHealth {
@@ -308,9 +308,9 @@ fn wants(decision: &Decision<Rollout>) -> Vec<String> {
         Intent::Work(_) | Intent::Halt(_) | Intent::Tell(_) => {
             unreachable!("a rollout orders no jobs and says nothing")
         }
-        Intent::Steer(want) if want.shares.is_empty() => "nothing to nobody".to_owned(),
+        Intent::Steer(want) if want.split.shares.is_empty() => "nothing to nobody".to_owned(),
         Intent::Steer(want) => {
-            let shares = want.shares.iter();
+            let shares = want.split.shares.iter();
             let told = shares.map(|share| format!("{} to {}", share.weight, name(share.release)));
             told.collect::<Vec<_>>().join(", ")
         }

@@ -85,6 +85,8 @@ registry! {
     ReleaseId = "rel";
     /// One release on its way into one environment.
     RolloutId = "rol";
+    /// One instance of a release, from its start to its end.
+    InstanceId = "ins";
     /// The secrets of one service, or of one of its environments.
     VaultId = "vlt";
 }

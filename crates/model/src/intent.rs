@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{JobId, ReleaseId};
@@ -81,7 +82,85 @@ pub struct Group {
 pub struct Weights {
     #[serde(flatten)]
     pub place: Place,
+    #[serde(flatten)]
+    pub split: Split,
+}
+
+/// Who gets which requests of a place.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Split {
     pub shares: Vec<Share>,
+    /// Requests that are not left to chance; the first that fits counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cohorts: Vec<Cohort>,
+    /// A release that is sent copies of requests, whose answers nobody sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Share>,
+    /// What cuts a candidate off by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tripwire: Option<Tripwire>,
+    /// The generation of the split whose trip is known to who says this. As long as a trip is not
+    /// acknowledged, no later split is taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledges: Option<Generation>,
+}
+
+impl From<Vec<Share>> for Split {
+    fn from(shares: Vec<Share>) -> Self {
+        Self { shares, ..Self::default() }
+    }
+}
+
+/// Requests that belong to one release by what they carry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cohort {
+    #[serde(flatten)]
+    pub mark: Mark,
+    pub release: ReleaseId,
+}
+
+/// What a request carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    Header { name: String, value: String },
+    Cookie { name: String, value: String },
+}
+
+/// When a candidate has proved so bad that it gets no more requests, whoever is there to decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tripwire {
+    pub candidate: ReleaseId,
+    pub baseline: ReleaseId,
+    /// How many times as bad as the baseline a candidate may be, in hundredths: 100 is no worse.
+    pub tolerated: u32,
+    /// The chance to cut off a candidate that is not worse than that, in millionths.
+    pub alpha: u32,
+    /// An answer that takes longer is a bad event on either side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_after: Option<SignedDuration>,
+}
+
+/// A candidate was cut off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trip {
+    pub at: Timestamp,
+    /// Of the split that was in force.
+    pub generation: Generation,
+    pub candidate: ReleaseId,
+    /// How much likelier the bad events are under a worse candidate, as a natural logarithm in
+    /// thousandths.
+    pub log_evidence: i64,
+    /// Answers and bad events on both sides since the tripwire was set.
+    pub candidate_seen: Seen,
+    pub baseline_seen: Seen,
+}
+
+/// What was seen of a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Seen {
+    pub requests: u64,
+    pub bad: u64,
 }
 
 /// One release's share of the traffic.
@@ -251,6 +330,9 @@ pub enum Outcome {
 pub struct Survey {
     pub groups: Vec<GroupHealth>,
     pub shares: Vec<Share>,
+    /// The candidate that was cut off under the split in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trip: Option<Trip>,
 }
 
 impl Survey {
@@ -278,8 +360,6 @@ pub struct GroupHealth {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
 
     #[test]

@@ -1,7 +1,7 @@
 //! Who stands behind a port where nobody does: every question stays unanswered.
 
 use model::id::JobId;
-use model::intent::{Generation, Group, GroupHealth, Instances, Share, Weights};
+use model::intent::{Generation, Group, GroupHealth, Instances, Split, Trip, Weights};
 use model::name::Place;
 use model::pipeline::{JobReport, Order};
 
@@ -47,10 +47,11 @@ impl Traffic for Nobody {
         unanswered(NO_NODE)
     }
 
-    fn kept<'a>(
-        &'a self,
-        _: &'a Place,
-    ) -> BoxFuture<'a, Result<Option<Kept<Vec<Share>>>, Unreachable>> {
+    fn kept<'a>(&'a self, _: &'a Place) -> BoxFuture<'a, Result<Option<Kept<Split>>, Unreachable>> {
+        unanswered(NO_NODE)
+    }
+
+    fn trip<'a>(&'a self, _: &'a Place) -> BoxFuture<'a, Result<Option<Trip>, Unreachable>> {
         unanswered(NO_NODE)
     }
 

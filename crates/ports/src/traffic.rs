@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use model::id::ReleaseId;
-use model::intent::{Generation, Share, Weights};
+use model::intent::{Generation, Split, Trip, Weights};
 use model::name::Place;
 
 use crate::BoxFuture;
@@ -23,7 +23,11 @@ pub trait Traffic: Send + Sync + Debug {
     fn kept<'a>(
         &'a self,
         place: &'a Place,
-    ) -> BoxFuture<'a, Result<Option<Kept<Vec<Share>>>, Unreachable>>;
+    ) -> BoxFuture<'a, Result<Option<Kept<Split>>, Unreachable>>;
+
+    /// The candidate that was cut off under the split that is kept. Its share goes to the others
+    /// until a later split acknowledges it.
+    fn trip<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Option<Trip>, Unreachable>>;
 
     /// What each release has answered since it was first given traffic.
     fn counts<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Vec<Counts>, Unreachable>>;

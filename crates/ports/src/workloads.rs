@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use model::intent::{Generation, Group, GroupHealth, Instances};
+use model::intent::{Generation, Group, GroupHealth, Instances, Trip};
 use model::name::Place;
 
 use crate::BoxFuture;
@@ -44,6 +44,12 @@ pub enum Rejection {
     Older(Generation),
     #[error("{0}")]
     Refused(String),
+    /// A candidate was cut off, and who says this does not know it.
+    #[error(
+        "{} was cut off at {} under generation {}: a later split has to acknowledge it",
+        .0.candidate, .0.at, .0.generation
+    )]
+    Tripped(Box<Trip>),
     /// It may have been taken over or not.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 use model::id::{AnyId, CommandId};
-use model::intent::{Generation, Group, GroupHealth, Instances, Share, Target, Weights};
+use model::intent::{Generation, Group, GroupHealth, Instances, Split, Target, Trip, Weights};
 use model::journal::{Entry, Head};
 use model::name::Place;
 use ports::BoxFuture;
@@ -306,8 +306,12 @@ impl Traffic for FaultyNode {
     fn kept<'a>(
         &'a self,
         place: &'a Place,
-    ) -> BoxFuture<'a, Result<Option<Kept<Vec<Share>>>, Unreachable>> {
+    ) -> BoxFuture<'a, Result<Option<Kept<Split>>, Unreachable>> {
         Box::pin(self.ask(Traffic::kept(&*self.inner, place)))
+    }
+
+    fn trip<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Option<Trip>, Unreachable>> {
+        Box::pin(self.ask(self.inner.trip(place)))
     }
 
     fn counts<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Vec<Counts>, Unreachable>> {

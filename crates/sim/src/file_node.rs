@@ -5,7 +5,9 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use model::id::ReleaseId;
-use model::intent::{Generation, Group, GroupHealth, Instances, Share, Target, Weights};
+use model::intent::{
+    Generation, Group, GroupHealth, Instances, Share, Split, Target, Trip, Weights,
+};
 use model::name::Place;
 use ports::BoxFuture;
 use ports::traffic::{Counts, Traffic};
@@ -34,7 +36,7 @@ impl FileNode {
     /// The split of a place as it is in force.
     pub fn shares(&self, place: &Place) -> io::Result<Vec<Share>> {
         let kept = self.read(&Target::Weights(place.clone()))?;
-        Ok(kept.map(|kept: Kept<Vec<Share>>| kept.want).unwrap_or_default())
+        Ok(kept.map(|kept: Kept<Split>| kept.want.shares).unwrap_or_default())
     }
 
     /// How many instances of a release are wanted.
@@ -152,14 +154,18 @@ impl Traffic for FileNode {
         generation: Generation,
     ) -> BoxFuture<'a, Result<(), Rejection>> {
         let target = Target::Weights(want.place.clone());
-        Box::pin(async move { self.take(&target, generation, &want.shares) })
+        Box::pin(async move { self.take(&target, generation, &want.split) })
     }
 
     fn kept<'a>(
         &'a self,
         place: &'a Place,
-    ) -> BoxFuture<'a, Result<Option<Kept<Vec<Share>>>, Unreachable>> {
+    ) -> BoxFuture<'a, Result<Option<Kept<Split>>, Unreachable>> {
         Box::pin(async move { self.read(&Target::Weights(place.clone())).map_err(unreachable) })
+    }
+
+    fn trip<'a>(&'a self, _: &'a Place) -> BoxFuture<'a, Result<Option<Trip>, Unreachable>> {
+        Box::pin(async move { Ok(None) })
     }
 
     fn counts<'a>(&'a self, _: &'a Place) -> BoxFuture<'a, Result<Vec<Counts>, Unreachable>> {

@@ -393,7 +393,7 @@ fn survey(place: &str) -> Intent {
 
 fn steer(place: &str) -> Intent {
     let place = place.parse().unwrap();
-    Intent::Steer(model::intent::Weights { place, shares: Vec::new() })
+    Intent::Steer(model::intent::Weights { place, split: model::intent::Split::default() })
 }
 
 fn whole(change: Change) -> Commit {

@@ -4,20 +4,23 @@
 //! codes and splits what was not meant to be split. So a text is split here, once, by the rules
 //! everybody has in the fingers; who wants a shell writes `sh -c '…'`.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::shape::{Decode, FromText, Schemas, Shape};
 use crate::yaml::{Node, Value};
 
 /// A program and its arguments, some parts of which may be variables.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Vec<Piece>>", into = "Vec<Vec<Piece>>")]
 pub struct Command {
     /// At least one.
     words: Vec<Vec<Piece>>,
 }
 
 /// A part of a word.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Piece {
     Text(String),
     Variable(String),
@@ -45,6 +48,25 @@ impl Command {
         self.words.iter().map(|word| word.iter().map(fill).collect()).collect()
     }
 }
+
+impl TryFrom<Vec<Vec<Piece>>> for Command {
+    type Error = NoWords;
+
+    fn try_from(words: Vec<Vec<Piece>>) -> Result<Self, NoWords> {
+        if words.is_empty() { Err(NoWords) } else { Ok(Self { words }) }
+    }
+}
+
+impl From<Command> for Vec<Vec<Piece>> {
+    fn from(command: Command) -> Self {
+        command.words
+    }
+}
+
+/// A command of no words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a command needs at least one word")]
+pub struct NoWords;
 
 const WHAT: &str = "a command";
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 use model::id::ReleaseId;
-use model::intent::{Generation, Group, GroupHealth, Instances, Share, Weight, Weights};
+use model::intent::{
+    Generation, Group, GroupHealth, Instances, Share, Split, Trip, Weight, Weights,
+};
 use model::name::Place;
 
 use crate::BoxFuture;
@@ -34,7 +36,7 @@ pub struct Nature {
 struct World {
     natures: BTreeMap<ReleaseId, Nature>,
     groups: BTreeMap<Group, Running>,
-    splits: BTreeMap<Place, Kept<Vec<Share>>>,
+    splits: BTreeMap<Place, Kept<Split>>,
 }
 
 #[derive(Debug)]
@@ -55,7 +57,7 @@ impl FakeNode {
     /// The share of a place's traffic that a release has now.
     pub fn weight(&self, place: &Place, release: ReleaseId) -> Weight {
         let world = self.world();
-        let shares = world.splits.get(place).map_or(&[][..], |kept| &kept.want);
+        let shares = world.splits.get(place).map_or(&[][..], |kept| &kept.want.shares);
         shares
             .iter()
             .find(|share| share.release == release)
@@ -68,7 +70,7 @@ impl FakeNode {
         let running = world.groups.iter().filter(|(_, running)| running.kept.want > 0);
         let groups = running
             .map(|(group, running)| format!("{} of {}", running.kept.want, name(group.release)));
-        let shares = world.splits.values().flat_map(|kept| &kept.want);
+        let shares = world.splits.values().flat_map(|kept| &kept.want.shares);
         let splits = shares.map(|share| format!("{} to {}", share.weight, name(share.release)));
         groups.chain(splits).collect::<Vec<_>>().join(", ")
     }
@@ -76,7 +78,7 @@ impl FakeNode {
     /// Somebody else's hand: the split is changed without a new generation.
     pub fn tamper(&self, place: &Place, shares: Vec<Share>) {
         if let Some(kept) = self.world().splits.get_mut(place) {
-            kept.want = shares;
+            kept.want = shares.into();
         }
     }
 
@@ -158,9 +160,9 @@ impl Traffic for FakeNode {
         Box::pin(async move {
             let mut world = self.world();
             if let Some(kept) = world.splits.get(&want.place) {
-                accept(kept, generation, &want.shares)?;
+                accept(kept, generation, &want.split)?;
             }
-            world.splits.insert(want.place.clone(), Kept { generation, want: want.shares.clone() });
+            world.splits.insert(want.place.clone(), Kept { generation, want: want.split.clone() });
             Ok(())
         })
     }
@@ -168,8 +170,12 @@ impl Traffic for FakeNode {
     fn kept<'a>(
         &'a self,
         place: &'a Place,
-    ) -> BoxFuture<'a, Result<Option<Kept<Vec<Share>>>, Unreachable>> {
+    ) -> BoxFuture<'a, Result<Option<Kept<Split>>, Unreachable>> {
         Box::pin(async move { Ok(self.world().splits.get(place).cloned()) })
+    }
+
+    fn trip<'a>(&'a self, _: &'a Place) -> BoxFuture<'a, Result<Option<Trip>, Unreachable>> {
+        Box::pin(async move { Ok(None) })
     }
 
     fn counts<'a>(&'a self, _: &'a Place) -> BoxFuture<'a, Result<Vec<Counts>, Unreachable>> {

@@ -46,7 +46,7 @@ pub async fn one_generation_has_one_meaning(traffic: &dyn Traffic) {
 pub async fn a_release_can_be_left_out(traffic: &dyn Traffic) {
     steer(traffic, "shop/a", 25, 1).await.expect("it is taken over");
     let alone = vec![Share { release: release(2), weight: Weight::ALL }];
-    let want = Weights { place: place("shop/a"), shares: alone.clone() };
+    let want = Weights { place: place("shop/a"), split: alone.clone().into() };
     traffic.steer(&want, Generation(2)).await.expect("it is taken over");
     assert_eq!(kept(traffic, "shop/a").await, Some((2, alone)));
 }
@@ -93,11 +93,11 @@ async fn steer(
     percent: u16,
     generation: u64,
 ) -> Result<(), Rejection> {
-    let want = Weights { place: place(of), shares: split(percent) };
+    let want = Weights { place: place(of), split: split(percent).into() };
     traffic.steer(&want, Generation(generation)).await
 }
 
 async fn kept(traffic: &dyn Traffic, of: &str) -> Option<(u64, Vec<Share>)> {
     let kept = traffic.kept(&place(of)).await.expect("it answers");
-    kept.map(|Kept { generation, want }| (generation.0, want))
+    kept.map(|Kept { generation, want }| (generation.0, want.shares))
 }

@@ -70,7 +70,7 @@ impl Script {
                 let want = Instances { group, count: self.plan.instances() };
                 node.ensure(&want, Generation(1)).await.expect("an empty node takes everything");
                 let shares = vec![Share { release: live.id, weight: Weight::ALL }];
-                let want = Weights { place: self.place.clone(), shares };
+                let want = Weights { place: self.place.clone(), split: shares.into() };
                 node.steer(&want, Generation(1)).await.expect("an empty node takes everything");
             }
             let mut moving: Option<RolloutId> = None;

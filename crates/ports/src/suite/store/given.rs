@@ -46,7 +46,7 @@ pub(super) fn run(of: &str, number: u8, count: u32) -> Intent {
 
 pub(super) fn steer(of: &str, number: u8) -> Intent {
     let shares = vec![Share { release: release(number), weight: Weight::ALL }];
-    Intent::Steer(Weights { place: place(of), shares })
+    Intent::Steer(Weights { place: place(of), split: shares.into() })
 }
 
 pub(super) fn survey(of: &str) -> Intent {

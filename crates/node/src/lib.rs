@@ -1,0 +1,3 @@
+//! The data plane: supervises a service's instances and proxies their traffic, and goes on doing
+//! both whatever becomes of the server.
+pub mod rota;
