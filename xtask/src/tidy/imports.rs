@@ -20,7 +20,7 @@ const HOUSE: &[Row] = &[
         Ours::Only(&["model"]),
         Theirs::Never(&[RUNTIME, CHANCE, CLOCK, FILES, SQL, HTTP, ODD]),
     ),
-    row("evidence", Ours::Only(&["model"]), Theirs::Only(&["serde"])),
+    row("evidence", Ours::Only(&[]), Theirs::Only(&["serde", "thiserror"])),
     row(
         "engine",
         Ours::Only(&["model", "workflow", "evidence"]),
