@@ -280,6 +280,7 @@ fn long_plan() -> Plan {
         ready_within: SignedDuration::from_mins(5),
         look_every: SignedDuration::from_hours(1),
         unwell_for: SignedDuration::from_mins(5),
+        guard: None,
     };
     Plan::try_from(draft).expect("a sane draft")
 }

@@ -117,7 +117,9 @@ impl Hands {
         }
         let kept = self.traffic.kept(place).await?;
         let shares = kept.map(|kept| kept.want.shares).unwrap_or_default();
-        Ok(Survey { groups, shares, trip: self.traffic.trip(place).await? })
+        let trip = self.traffic.trip(place).await?;
+        let judgement = self.traffic.judgement(place).await?;
+        Ok(Survey { groups, shares, trip, judgement })
     }
 }
 

@@ -6,12 +6,13 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use model::fact::{
     RolloutEnded, RolloutHastened, RolloutHindered, RolloutPaused, RolloutResumed,
-    RolloutRetreating, RolloutShifted, RolloutStarted, RolloutStepPassed, RolloutUnsure, What,
-    WordRefused,
+    RolloutRetreating, RolloutShifted, RolloutStarted, RolloutStepPassed, RolloutUnsure,
+    RolloutWaiting, What, WordRefused,
 };
 use model::id::ReleaseId;
 use model::intent::{
-    Group, GroupHealth, Instances, Intent, Outcome, Share, Survey, Target, Weight, Weights,
+    Group, GroupHealth, Instances, Intent, Outcome, Share, Split, Survey, Target, Trip, Weight,
+    Weights,
 };
 use model::name::Scope;
 use model::rollout::{Because, Evidence, Phase, Release, Rollout, Verdict};
@@ -197,7 +198,9 @@ impl Turn {
             (Phase::Shifting { step }, Target::Weights(_)) => {
                 let hold = self.next.plan.steps()[step].hold;
                 let until = if self.next.hastened { self.now } else { self.now + hold };
-                self.next.phase = Phase::Holding { step, since: self.now, until };
+                let answered = self.next.evidence.as_ref().map_or(0, |evidence| evidence.requests);
+                self.next.phase =
+                    Phase::Holding { step, since: self.now, until, answered, is_waiting: false };
                 self.next.look.next = until.min(self.now + self.pace());
                 if until <= self.now {
                     self.look();
@@ -251,12 +254,18 @@ impl Turn {
     /// Judges the candidate by what was seen, and goes on as far as the evidence carries.
     fn judge(&mut self, asked_at: Timestamp, survey: &Survey) -> Reason {
         let health = self.health_of(&self.next.candidate, survey);
-        self.next.evidence = Some(Evidence::new(asked_at, &health));
+        let judgement = survey.judgement.clone();
+        let judgement = judgement.filter(|of| of.candidate == self.next.candidate.id);
+        let is_clear = judgement.as_ref().is_some_and(|judgement| judgement.is_clear);
+        self.next.evidence = Some(Evidence::new(asked_at, &health, judgement));
         self.next.look.is_blind = false;
         let is_whole = health.ready >= health.wanted && health.wanted > 0;
         self.next.unwell_since =
             if is_whole { None } else { self.next.unwell_since.or(Some(self.now)) };
 
+        if let Some(trip) = self.unknown_trip(survey) {
+            return self.yield_to(trip);
+        }
         match self.next.phase.clone() {
             Phase::Starting { .. }
             | Phase::Shifting { .. }
@@ -281,15 +290,19 @@ impl Turn {
                 let GroupHealth { ready, wanted, last_words, .. } = health;
                 self.retreat(Because::Unwell { ready, wanted, last_words })
             }
-            Phase::Holding { step, since, until } => {
+            Phase::Holding { step, since, until, answered, .. } => {
                 let is_fresh = asked_at >= since;
-                if until > self.now || self.is_paused() || !is_whole {
+                let is_over = until <= self.now || is_clear;
+                let answered = health.requests.saturating_sub(answered);
+                if !is_over || self.is_paused() || !is_whole {
                     Reason::new("the step is held")
-                } else if is_fresh {
-                    self.pass(step)
-                } else {
+                } else if !is_fresh {
                     self.look();
                     Reason::new("the step waits for evidence of its own split")
+                } else if !is_clear && answered < self.requests_wanted(step) {
+                    self.wait_for_requests(answered)
+                } else {
+                    self.pass(step)
                 }
             }
             Phase::Reviving { because } => {
@@ -312,6 +325,61 @@ impl Turn {
             | Phase::Clearing { .. }
             | Phase::Ended { .. } => Reason::new("seen"),
         }
+    }
+
+    /// A trip that was not acted on yet. In every state it has to be acknowledged, or no split is
+    /// taken over any more.
+    fn unknown_trip(&self, survey: &Survey) -> Option<Trip> {
+        let trip = survey.trip.as_ref()?;
+        let is_news = self.next.tripped != Some(trip.generation);
+        is_news.then(|| trip.clone())
+    }
+
+    /// The candidate was cut off already; what is left to do is to make it so for good.
+    fn yield_to(&mut self, trip: Trip) -> Reason {
+        self.next.tripped = Some(trip.generation);
+        match self.next.phase {
+            Phase::Starting { .. } | Phase::Shifting { .. } | Phase::Holding { .. }
+                if trip.candidate == self.next.candidate.id =>
+            {
+                self.retreat(Because::Harm { trip })
+            }
+            // The splits of before have left a trip: what is wanted now can be said with it.
+            Phase::Shifting { step } => self.shift(step),
+            // The split that was refused for the trip is why it goes back: this is the reason behind.
+            Phase::Retreating { because: Because::Hindered { .. } }
+                if trip.candidate == self.next.candidate.id =>
+            {
+                self.retreat(Because::Harm { trip })
+            }
+            Phase::Retreating { .. } => {
+                self.steer_to_stable();
+                Reason::new("the way back acknowledges the trip")
+            }
+            _ => Reason::new("the trip is known now"),
+        }
+    }
+
+    /// How many requests the candidate has to answer before time alone lets a step pass. Where it is
+    /// alone, or not judged by requests, none.
+    fn requests_wanted(&self, step: usize) -> u64 {
+        let is_shared = self.next.stable.is_some() && step < self.next.plan.last_step();
+        let guard = self.next.plan.guard().filter(|_| is_shared && !self.next.hastened);
+        guard.map_or(0, |guard| guard.requests)
+    }
+
+    fn wait_for_requests(&mut self, answered: u64) -> Reason {
+        if let Phase::Holding { step, since, is_waiting, .. } = &mut self.next.phase
+            && !std::mem::replace(is_waiting, true)
+        {
+            let (step, since) = (*step, *since);
+            let wanted = self.requests_wanted(step);
+            let lived = u64::try_from(self.now.duration_since(since).as_secs()).unwrap_or(0);
+            // At the pace of this step so far; without any request there is none.
+            let seconds_left = (wanted - answered).saturating_mul(lived).checked_div(answered);
+            self.facts.push(RolloutWaiting { step, answered, wanted, seconds_left }.into());
+        }
+        Reason::new("too few requests have come to say anything of the step")
     }
 
     fn shift(&mut self, step: usize) -> Reason {
@@ -444,18 +512,21 @@ impl Turn {
         let stable = self.next.stable.as_ref().filter(|_| weight < Weight::ALL);
         let rest = stable.map(|stable| Share { release: stable.id, weight: weight.rest() });
         let own = Share { release: self.next.candidate.id, weight };
-        self.steer([own].into_iter().chain(rest).collect());
+        let guard = self.next.plan.guard().zip(stable);
+        let tripwire = guard.map(|(guard, stable)| guard.tripwire(own.release, stable.id));
+        let shares = [own].into_iter().chain(rest).collect();
+        self.steer(Split { shares, tripwire, ..Split::default() });
     }
 
     fn steer_to_stable(&mut self) {
         let stable = self.next.stable.as_ref();
         let shares = stable.map(|stable| Share { release: stable.id, weight: Weight::ALL });
-        self.steer(shares.into_iter().collect());
+        self.steer(shares.into_iter().collect::<Vec<_>>().into());
     }
 
-    fn steer(&mut self, shares: Vec<Share>) {
-        self.intents
-            .push(Intent::Steer(Weights { place: self.next.place.clone(), split: shares.into() }));
+    fn steer(&mut self, split: Split) {
+        let split = Split { acknowledges: self.next.tripped, ..split };
+        self.intents.push(Intent::Steer(Weights { place: self.next.place.clone(), split }));
     }
 
     /// How soon to look again: often while instances start, then as the plan says.

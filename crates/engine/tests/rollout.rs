@@ -5,9 +5,11 @@ use engine::rollout::{Word, step};
 use jiff::{SignedDuration, Timestamp};
 use model::fact::What;
 use model::id::{ReleaseId, RolloutId};
-use model::intent::{GroupHealth, Intent, Outcome, Survey, Target, Weight};
+use model::intent::{
+    Generation, GroupHealth, Intent, Judgement, Outcome, Seen, Split, Survey, Target, Trip, Weight,
+};
 use model::name::Place;
-use model::rollout::{Because, Phase, Plan, PlanDraft, Release, Rollout, Step, Verdict};
+use model::rollout::{Because, Guard, Phase, Plan, PlanDraft, Release, Rollout, Step, Verdict};
 
 #[test]
 fn a_rollout_begins_with_its_instances_and_no_traffic() {
@@ -51,6 +53,73 @@ fn a_crash_loop_goes_back_at_once() {
     road.answered(at(22), instances_of("1.5.0"), Outcome::Done(None));
     assert_eq!(road.state().phase, Phase::Ended { verdict: Verdict::RolledBack });
     assert_eq!(road.last.wake_at, None);
+}
+
+#[test]
+fn who_was_cut_off_goes_back_and_every_later_split_says_so() {
+    let mut road = Road::guarded();
+    assert_eq!(road.tripwire(), Some("1.5.0 against 1.4.1".to_owned()));
+    road.weights_are_set(3);
+    road.answers(at(20), at(20), Survey { trip: Some(trip(4)), ..survey(2, false) });
+    assert_eq!(kinds(&road.last), ["rollout.retreating"]);
+    assert_eq!(wants(&road.last), ["100 % to 1.4.1"]);
+    assert_eq!(road.acknowledged(), Some(Generation(4)));
+    assert_eq!(road.tripwire(), None, "who is alone is not watched");
+    assert!(matches!(&road.state().phase, Phase::Retreating { because: Because::Harm { .. } }));
+    road.weights_are_set(21);
+    assert_eq!(wants(&road.last), ["0 of 1.5.0"]);
+}
+
+#[test]
+fn a_trip_that_came_first_is_acknowledged_once_it_is_known() {
+    let mut road = Road::guarded();
+    road.answered(at(4), weights_of(), Outcome::Failed("it was cut off".to_owned()));
+    assert_eq!(wants(&road.last), ["100 % to 1.4.1"]);
+    assert_eq!(road.acknowledged(), None);
+    road.answered(at(5), weights_of(), Outcome::Failed("it was cut off".to_owned()));
+    road.answers(at(6), at(6), Survey { trip: Some(trip(4)), ..survey(2, false) });
+    assert_eq!(wants(&road.last), ["100 % to 1.4.1"]);
+    assert_eq!(road.acknowledged(), Some(Generation(4)));
+    assert_eq!(kinds(&road.last), ["rollout.retreating"], "now the reason is known");
+    road.weights_are_set(7);
+    road.answered(at(8), instances_of("1.5.0"), Outcome::Done(None));
+    assert_eq!(road.state().phase, Phase::Ended { verdict: Verdict::RolledBack });
+}
+
+#[test]
+fn the_trip_of_an_earlier_candidate_stops_nobody() {
+    let mut road = Road::guarded();
+    road.weights_are_set(3);
+    let earlier = Trip { candidate: release("1.3.0").id, ..trip(2) };
+    road.answers(at(20), at(20), Survey { trip: Some(earlier), ..survey(2, false) });
+    assert_eq!(kinds(&road.last), [""; 0]);
+    assert!(matches!(road.state().phase, Phase::Holding { .. }));
+}
+
+#[test]
+fn who_has_proved_itself_waits_for_no_time() {
+    let mut road = Road::guarded();
+    road.weights_are_set(3);
+    road.answers(at(20), at(20), judged(5, false));
+    assert_eq!(kinds(&road.last), [""; 0]);
+    road.answers(at(30), at(30), judged(50, true));
+    assert_eq!(kinds(&road.last), ["rollout.step-passed"]);
+    assert_eq!(wants(&road.last), ["100 % to 1.5.0"]);
+}
+
+#[test]
+fn who_has_hardly_been_seen_waits_and_says_how_long() {
+    let mut road = Road::guarded();
+    road.weights_are_set(3);
+    road.answers(at(1_003), at(1_003), judged(40, false));
+    let [What::RolloutWaiting(waiting)] = &*road.last.facts else {
+        panic!("it says that it waits: {:?}", road.last.facts)
+    };
+    assert_eq!((waiting.answered, waiting.wanted, waiting.seconds_left), (40, 100, Some(1_500)));
+    road.answers(at(1_500), at(1_500), judged(60, false));
+    assert_eq!(kinds(&road.last), [""; 0], "it is said once");
+    road.answers(at(2_600), at(2_600), judged(101, false));
+    assert_eq!(kinds(&road.last), ["rollout.step-passed"]);
 }
 
 #[test]
@@ -183,6 +252,16 @@ impl Road {
         road
     }
 
+    /// The first step of a rollout that is judged by its requests is wanted.
+    fn guarded() -> Self {
+        let plan = Plan::try_from(PlanDraft { guard: Some(Guard::default()), ..draft() });
+        let mut state = new();
+        state.plan = plan.expect("a sane plan");
+        let mut road = Self { last: step(&state, Input::Started, at(0)) };
+        road.sees(2, 2);
+        road
+    }
+
     /// Promoted; the release before was told to stop.
     fn clearing() -> Self {
         let mut road = Self::holding();
@@ -191,6 +270,24 @@ impl Road {
         road.answers(at(800), at(800), survey(2, false));
         assert_eq!(wants(&road.last), ["0 of 1.4.1"]);
         road
+    }
+
+    /// Who is watched by the split that is wanted.
+    fn tripwire(&self) -> Option<String> {
+        let tripwire = self.split().tripwire?;
+        Some(format!("{} against {}", name(tripwire.candidate), name(tripwire.baseline)))
+    }
+
+    fn acknowledged(&self) -> Option<Generation> {
+        self.split().acknowledges
+    }
+
+    fn split(&self) -> Split {
+        let splits = self.last.intents.iter().filter_map(|intent| match intent {
+            Intent::Steer(want) => Some(want.split.clone()),
+            _ => None,
+        });
+        splits.last().expect("a split is wanted")
     }
 
     fn state(&self) -> &Rollout {
@@ -230,28 +327,61 @@ fn new() -> Rollout {
 }
 
 fn plan() -> Plan {
+    Plan::try_from(draft()).unwrap()
+}
+
+fn draft() -> PlanDraft {
     let step = |percent, seconds| Step {
         weight: Weight::from_percent(percent).unwrap(),
         hold: SignedDuration::from_secs(seconds),
     };
-    let draft = PlanDraft {
+    PlanDraft {
         instances: 2,
         steps: vec![step(10, 600), step(100, 0)],
         ready_within: SignedDuration::from_secs(300),
         look_every: SignedDuration::from_secs(5),
         unwell_for: SignedDuration::from_secs(60),
+        guard: None,
+    }
+}
+
+/// The candidate was cut off under the split of generation 4, or another.
+fn trip(generation: u64) -> Trip {
+    Trip {
+        at: at(19),
+        generation: Generation(generation),
+        candidate: release("1.5.0").id,
+        log_evidence: 4_700,
+        candidate_seen: Seen { requests: 60, bad: 12 },
+        baseline_seen: Seen { requests: 540, bad: 2 },
+    }
+}
+
+/// So many requests were answered by the candidate, all of them well.
+fn judged(requests: u64, is_clear: bool) -> Survey {
+    let candidate = GroupHealth { requests, ..health("1.5.0", 2, false) };
+    let judgement = Judgement {
+        candidate: candidate.release,
+        harm: -100,
+        harm_needed: 4_605,
+        clearance: if is_clear { 3_000 } else { 100 },
+        clearance_needed: 2_996,
+        is_clear,
+        candidate_seen: Seen { requests, bad: 0 },
+        baseline_seen: Seen { requests: 9 * requests, bad: 30 },
     };
-    Plan::try_from(draft).unwrap()
+    let groups = vec![candidate, health("1.4.1", 2, false)];
+    Survey { groups, judgement: Some(judgement), ..Survey::default() }
 }
 
 fn survey(ready: u32, crash_looping: bool) -> Survey {
     let candidate = health("1.5.0", ready, crash_looping);
-    Survey { groups: vec![candidate, health("1.4.1", 2, false)], shares: Vec::new(), trip: None }
+    Survey { groups: vec![candidate, health("1.4.1", 2, false)], ..Survey::default() }
 }
 
 fn both(candidate: u32, stable: u32) -> Survey {
     let groups = vec![health("1.5.0", candidate, false), health("1.4.1", stable, false)];
-    Survey { groups, shares: Vec::new(), trip: None }
+    Survey { groups, ..Survey::default() }
 }
 
 fn health(version: &str, ready: u32, crash_looping: bool) -> GroupHealth {

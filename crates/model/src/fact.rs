@@ -88,6 +88,13 @@ facts! {
     "rollout.shifted" RolloutShifted { step: usize, weight: Weight }
     /// A step held: the evidence is newer than its split.
     "rollout.step-passed" RolloutStepPassed { step: usize, weight: Weight, evidence: Evidence }
+    /// A step's time is over, and too few requests have come to say anything of it.
+    "rollout.waiting" RolloutWaiting {
+        step: usize,
+        answered: u64,
+        wanted: u64,
+        seconds_left: Option<u64>,
+    }
     /// Somebody stopped the advance; watching goes on.
     "rollout.paused" RolloutPaused { step: Option<usize> }
     /// The advance goes on.

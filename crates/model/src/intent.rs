@@ -136,9 +136,24 @@ pub struct Tripwire {
     pub tolerated: u32,
     /// The chance to cut off a candidate that is not worse than that, in millionths.
     pub alpha: u32,
+    /// How many times as bad as the baseline a candidate surely is not, once it is clear; in
+    /// hundredths.
+    #[serde(default = "twice")]
+    pub ruled_out: u32,
+    /// The chance to call a candidate clear that is as bad as that, in millionths.
+    #[serde(default = "one_in_twenty")]
+    pub beta: u32,
     /// An answer that takes longer is a bad event on either side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_after: Option<SignedDuration>,
+}
+
+const fn twice() -> u32 {
+    200
+}
+
+const fn one_in_twenty() -> u32 {
+    50_000
 }
 
 /// A candidate was cut off.
@@ -151,6 +166,23 @@ pub struct Trip {
     /// How much likelier the bad events are under a worse candidate, as a natural logarithm in
     /// thousandths.
     pub log_evidence: i64,
+    /// Answers and bad events on both sides since the tripwire was set.
+    pub candidate_seen: Seen,
+    pub baseline_seen: Seen,
+}
+
+/// What the requests so far prove of a candidate that a tripwire watches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    pub candidate: ReleaseId,
+    /// How likely it is worse than tolerated: a natural logarithm in thousandths, and from where on
+    /// it is cut off.
+    pub harm: i64,
+    pub harm_needed: i64,
+    /// The same for being surely not as bad as what has to be ruled out.
+    pub clearance: i64,
+    pub clearance_needed: i64,
+    pub is_clear: bool,
     /// Answers and bad events on both sides since the tripwire was set.
     pub candidate_seen: Seen,
     pub baseline_seen: Seen,
@@ -333,6 +365,9 @@ pub struct Survey {
     /// The candidate that was cut off under the split in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trip: Option<Trip>,
+    /// What is known of the candidate that a tripwire watches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<Judgement>,
 }
 
 impl Survey {

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::fact::Actor;
 use crate::id::{ReleaseId, RolloutId};
-use crate::intent::{GroupHealth, Target, Weight};
+use crate::intent::{Generation, GroupHealth, Judgement, Target, Trip, Tripwire, Weight};
 use crate::name::Place;
-use crate::persisted::versions;
+use crate::persisted::{is_default, versions};
 
 /// One release on its way into one place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,10 @@ pub struct Rollout {
     pub unwell_since: Option<Timestamp>,
     /// The data plane refused something that must be: it is wanted again at the next look.
     pub hindered: bool,
+    /// The generation of the split under which the candidate was cut off: every later split has to
+    /// acknowledge it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tripped: Option<Generation>,
 }
 
 versions! {
@@ -61,6 +65,7 @@ impl Rollout {
             evidence: None,
             unwell_since: None,
             hindered: false,
+            tripped: None,
         }
     }
 
@@ -106,6 +111,8 @@ pub struct Plan {
     ready_within: SignedDuration,
     look_every: SignedDuration,
     unwell_for: SignedDuration,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    guard: Option<Guard>,
 }
 
 impl Plan {
@@ -132,6 +139,11 @@ impl Plan {
         self.unwell_for
     }
 
+    /// How the candidate is judged by the requests it answers; not at all if there is none.
+    pub fn guard(&self) -> Option<&Guard> {
+        self.guard.as_ref()
+    }
+
     fn at_once(mut self) -> Self {
         self.steps.drain(..self.last_step());
         self
@@ -154,13 +166,53 @@ pub struct PlanDraft {
     pub ready_within: SignedDuration,
     pub look_every: SignedDuration,
     pub unwell_for: SignedDuration,
+    #[serde(default)]
+    pub guard: Option<Guard>,
+}
+
+/// How a candidate is judged by the requests it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guard {
+    /// How many times as bad as the baseline it may be, in hundredths.
+    pub tolerated: u32,
+    /// The chance to take back a candidate that is not worse than that, in millionths.
+    pub alpha: u32,
+    /// How many times as bad as the baseline it surely is not, once it is clear; in hundredths.
+    pub ruled_out: u32,
+    /// The chance to call a candidate clear that is as bad as that, in millionths.
+    pub beta: u32,
+    /// An answer that takes longer counts as a bad one, on both sides.
+    pub slow_after: Option<SignedDuration>,
+    /// How many requests it must have answered in a step before time alone lets the step pass.
+    pub requests: u64,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            tolerated: 100,
+            alpha: 10_000,
+            ruled_out: 200,
+            beta: 50_000,
+            slow_after: None,
+            requests: 100,
+        }
+    }
+}
+
+impl Guard {
+    /// What the data plane is told to watch.
+    pub fn tripwire(&self, candidate: ReleaseId, baseline: ReleaseId) -> Tripwire {
+        let Self { tolerated, alpha, ruled_out, beta, slow_after, requests: _ } = *self;
+        Tripwire { candidate, baseline, tolerated, alpha, ruled_out, beta, slow_after }
+    }
 }
 
 impl TryFrom<PlanDraft> for Plan {
     type Error = PlanError;
 
     fn try_from(draft: PlanDraft) -> Result<Self, PlanError> {
-        let PlanDraft { instances, steps, ready_within, look_every, unwell_for } = draft;
+        let PlanDraft { instances, steps, ready_within, look_every, unwell_for, guard } = draft;
         if !(1..=1_000).contains(&instances) {
             return Err(PlanError::Instances(instances));
         }
@@ -178,7 +230,7 @@ impl TryFrom<PlanDraft> for Plan {
         if !holds_are_sane || ![ready_within, look_every, unwell_for].into_iter().all(sane) {
             return Err(PlanError::Duration);
         }
-        Ok(Self { instances, steps, ready_within, look_every, unwell_for })
+        Ok(Self { instances, steps, ready_within, look_every, unwell_for, guard })
     }
 }
 
@@ -219,6 +271,12 @@ pub enum Phase {
         step: usize,
         since: Timestamp,
         until: Timestamp,
+        /// How many requests the candidate had answered when the step began.
+        #[serde(default, skip_serializing_if = "is_default")]
+        answered: u64,
+        /// Its time is over, and it waits for requests.
+        #[serde(default, skip_serializing_if = "is_default")]
+        is_waiting: bool,
     },
     /// The release before is started again, because it had been told to stop.
     Reviving {
@@ -252,11 +310,32 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Because {
-    CrashLoop { restarts: u32, last_words: Option<String> },
-    NeverReady { ready: u32, wanted: u32, last_words: Option<String> },
-    Unwell { ready: u32, wanted: u32, last_words: Option<String> },
-    Hindered { target: Target, why: String },
-    Told { by: Actor, why: String },
+    /// Its users fared worse than those of the release before; the data plane has cut it off.
+    Harm {
+        trip: Trip,
+    },
+    CrashLoop {
+        restarts: u32,
+        last_words: Option<String>,
+    },
+    NeverReady {
+        ready: u32,
+        wanted: u32,
+        last_words: Option<String>,
+    },
+    Unwell {
+        ready: u32,
+        wanted: u32,
+        last_words: Option<String>,
+    },
+    Hindered {
+        target: Target,
+        why: String,
+    },
+    Told {
+        by: Actor,
+        why: String,
+    },
 }
 
 impl Because {
@@ -278,11 +357,14 @@ pub struct Evidence {
     pub restarts: u32,
     pub requests: u64,
     pub bad: u64,
+    /// What the requests prove, where the candidate is judged by them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<Judgement>,
 }
 
 impl Evidence {
-    pub fn new(asked_at: Timestamp, health: &GroupHealth) -> Self {
+    pub fn new(asked_at: Timestamp, health: &GroupHealth, judgement: Option<Judgement>) -> Self {
         let GroupHealth { wanted, ready, restarts, requests, bad, .. } = *health;
-        Self { asked_at, wanted, ready, restarts, requests, bad }
+        Self { asked_at, wanted, ready, restarts, requests, bad, judgement }
     }
 }

@@ -5,10 +5,11 @@ use std::fmt::Write;
 use crate::fact::{
     DriftFound, DriftMended, ProcessParked, RolloutEnded, RolloutHastened, RolloutHindered,
     RolloutPaused, RolloutRetreating, RolloutShifted, RolloutStarted, RolloutStepPassed,
-    RolloutUnsure, RunApproved, RunCancelling, RunDisplaced, RunEnded, RunHeld, RunJobEnded,
-    RunJobOrdered, RunQueued, RunRejected, RunStarted, RunUnsure, SecretRemoved, SecretSet,
-    VaultRekeyed, What, WordRefused,
+    RolloutUnsure, RolloutWaiting, RunApproved, RunCancelling, RunDisplaced, RunEnded, RunHeld,
+    RunJobEnded, RunJobOrdered, RunQueued, RunRejected, RunStarted, RunUnsure, SecretRemoved,
+    SecretSet, VaultRekeyed, What, WordRefused,
 };
+use crate::intent::Trip;
 use crate::pipeline::Conclusion;
 use crate::rollout::{Because, Evidence, Release, Step, Verdict};
 
@@ -29,6 +30,13 @@ impl What {
             }
             Self::RolloutStepPassed(RolloutStepPassed { weight, evidence, .. }) => {
                 format!("the step at {weight} held: {}", seen(evidence))
+            }
+            Self::RolloutWaiting(RolloutWaiting { answered, wanted, seconds_left, .. }) => {
+                let left = match seconds_left {
+                    Some(seconds) => format!("about {} more", span(*seconds)),
+                    None => "none come at present".to_owned(),
+                };
+                format!("the step waits for requests: {answered} of {wanted} answered, {left}")
             }
             Self::RolloutPaused(RolloutPaused { .. }) => {
                 "paused; health is still watched".to_owned()
@@ -139,6 +147,19 @@ fn seen(evidence: &Evidence) -> String {
 
 fn reason(because: &Because) -> String {
     let (mut text, last_words) = match because {
+        Because::Harm { trip } => {
+            let Trip { candidate_seen: own, baseline_seen: other, .. } = trip;
+            let text = format!(
+                "its users fared worse: {} of {} requests bad, {} of {} on the release before; it \
+                 was cut off at {}",
+                own.bad,
+                own.requests,
+                other.bad,
+                other.requests,
+                trip.at.strftime("%H:%M:%S%.3f")
+            );
+            (text, &None)
+        }
         Because::CrashLoop { restarts, last_words } => (
             format!("instances crash again and again ({})", count(u64::from(*restarts), "restart")),
             last_words,
@@ -168,6 +189,15 @@ fn job_ended(ended: &RunJobEnded) -> String {
     match conclusion {
         Conclusion::Skipped => format!("{name} is skipped{why}"),
         _ => format!("{name} ended with {conclusion}{after}{why}{again}"),
+    }
+}
+
+/// `40 s`, `5 min`, `3 h`: as much as a waiting person wants to know.
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3_600),
     }
 }
 

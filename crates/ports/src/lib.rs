@@ -11,6 +11,7 @@ pub mod fake;
 pub mod jobs;
 pub mod memory;
 pub mod nobody;
+pub mod releases;
 pub mod store;
 #[cfg(feature = "suite")]
 pub mod suite;

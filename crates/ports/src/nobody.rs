@@ -1,12 +1,14 @@
 //! Who stands behind a port where nobody does: every question stays unanswered.
 
 use model::id::JobId;
-use model::intent::{Generation, Group, GroupHealth, Instances, Split, Trip, Weights};
+use model::intent::{Generation, Group, GroupHealth, Instances, Judgement, Split, Trip, Weights};
 use model::name::Place;
 use model::pipeline::{JobReport, Order};
+use model::workload::Workload;
 
 use crate::BoxFuture;
 use crate::jobs::Jobs;
+use crate::releases::Releases;
 use crate::traffic::{Counts, Traffic};
 use crate::workloads::{Kept, Rejection, Unreachable, Workloads};
 
@@ -55,8 +57,21 @@ impl Traffic for Nobody {
         unanswered(NO_NODE)
     }
 
+    fn judgement<'a>(
+        &'a self,
+        _: &'a Place,
+    ) -> BoxFuture<'a, Result<Option<Judgement>, Unreachable>> {
+        unanswered(NO_NODE)
+    }
+
     fn counts<'a>(&'a self, _: &'a Place) -> BoxFuture<'a, Result<Vec<Counts>, Unreachable>> {
         unanswered(NO_NODE)
+    }
+}
+
+impl Releases for Nobody {
+    fn workload<'a>(&'a self, _: &'a Group) -> BoxFuture<'a, Result<Workload, Rejection>> {
+        unanswered("nobody knows a release")
     }
 }
 

@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 
 use model::id::ReleaseId;
-use model::intent::{Generation, Split, Trip, Weights};
+use model::intent::{Generation, Judgement, Split, Trip, Weights};
 use model::name::Place;
+use serde::{Deserialize, Serialize};
 
 use crate::BoxFuture;
 use crate::workloads::{Kept, Rejection, Unreachable};
@@ -29,12 +30,19 @@ pub trait Traffic: Send + Sync + Debug {
     /// until a later split acknowledges it.
     fn trip<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Option<Trip>, Unreachable>>;
 
+    /// What the requests prove of the candidate that the split's tripwire watches. Evidence is
+    /// gathered across splits that watch the same pair by the same terms.
+    fn judgement<'a>(
+        &'a self,
+        place: &'a Place,
+    ) -> BoxFuture<'a, Result<Option<Judgement>, Unreachable>>;
+
     /// What each release has answered since it was first given traffic.
     fn counts<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Vec<Counts>, Unreachable>>;
 }
 
 /// How many requests a release answered, and how many of them badly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub release: ReleaseId,
     pub requests: u64,

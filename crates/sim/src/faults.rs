@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 use model::id::{AnyId, CommandId};
-use model::intent::{Generation, Group, GroupHealth, Instances, Split, Target, Trip, Weights};
+use model::intent::{
+    Generation, Group, GroupHealth, Instances, Judgement, Split, Target, Trip, Weights,
+};
 use model::journal::{Entry, Head};
 use model::name::Place;
 use ports::BoxFuture;
@@ -312,6 +314,13 @@ impl Traffic for FaultyNode {
 
     fn trip<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Option<Trip>, Unreachable>> {
         Box::pin(self.ask(self.inner.trip(place)))
+    }
+
+    fn judgement<'a>(
+        &'a self,
+        place: &'a Place,
+    ) -> BoxFuture<'a, Result<Option<Judgement>, Unreachable>> {
+        Box::pin(self.ask(self.inner.judgement(place)))
     }
 
     fn counts<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Vec<Counts>, Unreachable>> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use model::id::ReleaseId;
 use model::intent::{
-    Generation, Group, GroupHealth, Instances, Share, Split, Target, Trip, Weights,
+    Generation, Group, GroupHealth, Instances, Judgement, Share, Split, Target, Trip, Weights,
 };
 use model::name::Place;
 use ports::BoxFuture;
@@ -165,6 +165,13 @@ impl Traffic for FileNode {
     }
 
     fn trip<'a>(&'a self, _: &'a Place) -> BoxFuture<'a, Result<Option<Trip>, Unreachable>> {
+        Box::pin(async move { Ok(None) })
+    }
+
+    fn judgement<'a>(
+        &'a self,
+        _: &'a Place,
+    ) -> BoxFuture<'a, Result<Option<Judgement>, Unreachable>> {
         Box::pin(async move { Ok(None) })
     }
 

@@ -105,6 +105,7 @@ pub fn plan(is_slow: bool) -> Plan {
         ready_within: SignedDuration::from_mins(5),
         look_every: SignedDuration::from_millis(2),
         unwell_for: SignedDuration::from_mins(5),
+        guard: None,
     };
     Plan::try_from(draft).expect("a sane draft")
 }

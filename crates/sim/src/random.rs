@@ -9,7 +9,7 @@ use model::id::RolloutId;
 use model::intent::Weight;
 use model::name::Place;
 use model::persisted::Persisted;
-use model::rollout::{Phase, Plan, PlanDraft, Release, Rollout, Step, Verdict};
+use model::rollout::{Guard, Phase, Plan, PlanDraft, Release, Rollout, Step, Verdict};
 use ports::clock::Clock;
 use ports::fake::{Nature, Seeded};
 use ports::memory::MemoryStore;
@@ -43,9 +43,14 @@ enum Fate {
     Paused { after: SignedDuration, during: SignedDuration },
     Aborted { after: SignedDuration },
     Crashes { after: SignedDuration },
+    Harms { after: SignedDuration },
+    Clear { after: SignedDuration },
     NeverReady,
     Refused,
 }
+
+/// Enough for a candidate with one in a hundred to be judged within its step.
+const REQUESTS_A_SECOND: u64 = 100;
 
 /// What is to be the same, whatever goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +135,7 @@ impl Story {
         let mut world = World::watched(self.servers, faults);
         let (clock, store, node, office) =
             (world.clock.clone(), world.store.clone(), world.node.clone(), world.office.clone());
+        node.set_rate(REQUESTS_A_SECOND);
         let ending = world.run(async {
             let place: Place = "shop/production".parse().expect("a well-formed place");
             let (mut live, mut verdicts, mut releases) = (None::<Release>, Vec::new(), Vec::new());
@@ -142,7 +148,12 @@ impl Story {
                 let id = started.0;
                 started.1.expect("nothing else moves in this place");
                 match *fate {
-                    Fate::Good | Fate::Crashes { .. } | Fate::NeverReady | Fate::Refused => {}
+                    Fate::Good
+                    | Fate::Crashes { .. }
+                    | Fate::Harms { .. }
+                    | Fate::Clear { .. }
+                    | Fate::NeverReady
+                    | Fate::Refused => {}
                     Fate::HasRival => {
                         let rival =
                             office.start(&place, release.clone(), None, plan.clone()).await.1;
@@ -204,12 +215,15 @@ impl Chapter {
             ready_within: minutes(5, 10),
             look_every: minutes(1, 5),
             unwell_for: minutes(5, 10),
+            guard: (luck.below(2) == 0).then(Guard::default),
         };
         let plan = Plan::try_from(draft).expect("a sane draft");
         // The first rollout into an empty place has only the last of these steps.
         let shortest = plan.steps().last().expect("a plan has steps").hold;
         let early = |luck: &Seeded| shortest * i32::try_from(luck.below(50)).unwrap_or(0) / 100;
-        let fate = match luck.below(10) {
+        let first = plan.steps().first().expect("a plan has steps").hold;
+        let in_first = |luck: &Seeded| first * i32::try_from(luck.below(50)).unwrap_or(0) / 100;
+        let fate = match luck.below(12) {
             0..=1 => Fate::Good,
             2 => Fate::HasRival,
             3 => Fate::Promoted { after: early(luck) },
@@ -217,6 +231,8 @@ impl Chapter {
             5 => Fate::Aborted { after: early(luck) },
             6..=7 => Fate::Crashes { after: early(luck) },
             8 => Fate::NeverReady,
+            9 => Fate::Harms { after: in_first(luck) },
+            10 => Fate::Clear { after: in_first(luck) },
             _ => Fate::Refused,
         };
         Self { plan, fate }
@@ -229,6 +245,10 @@ impl Fate {
             Self::Crashes { after } => {
                 Nature { crashes_from: Some(clock.now() + *after), ..Nature::default() }
             }
+            Self::Harms { after } => {
+                Nature { harms_from: Some(clock.now() + *after), ..Nature::default() }
+            }
+            Self::Clear { after } => Nature { clear_after: Some(*after), ..Nature::default() },
             Self::NeverReady => {
                 Nature { ready_after: SignedDuration::from_hours(10_000), ..Nature::default() }
             }

@@ -54,6 +54,7 @@ fn three_day_plan() -> Plan {
         ready_within: SignedDuration::from_mins(5),
         look_every: SignedDuration::from_mins(5),
         unwell_for: SignedDuration::from_mins(10),
+        guard: None,
     };
     Plan::try_from(draft).expect("a sane draft")
 }

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use model::id::RolloutId;
 use model::intent::{Generation, Group, Instances, Share, Weight, Weights};
 use model::name::Place;
-use model::rollout::{Plan, PlanDraft, Release, Step};
+use model::rollout::{Guard, Plan, PlanDraft, Release, Step};
 use ports::fake::Nature;
 use ports::store::{Query, Store};
 use ports::traffic::Traffic;
@@ -24,6 +24,8 @@ pub(super) struct Script {
     title: String,
     place: Place,
     plan: Plan,
+    /// Requests a second.
+    rate: u64,
     live: Option<String>,
     /// Each release's version and what becomes of it.
     releases: Vec<(String, Fate)>,
@@ -35,6 +37,8 @@ pub(super) struct Script {
 enum Fate {
     ReadyAfter(SignedDuration),
     CrashesAt(SignedDuration),
+    HarmsFrom(SignedDuration),
+    ClearAfter(SignedDuration),
     Refused(String),
 }
 
@@ -62,6 +66,7 @@ impl Script {
         for ((_, fate), release) in self.releases.iter().zip(&known) {
             node.set_nature(release.id, fate.nature());
         }
+        node.set_rate(self.rate);
         let mut answers = Vec::new();
         let entries = world.run(async {
             let live = self.live.as_deref().and_then(find);
@@ -138,6 +143,10 @@ impl Fate {
             Self::CrashesAt(at) => {
                 Nature { crashes_from: Some(BEGINNING + *at), ..Nature::default() }
             }
+            Self::HarmsFrom(at) => {
+                Nature { harms_from: Some(BEGINNING + *at), ..Nature::default() }
+            }
+            Self::ClearAfter(after) => Nature { clear_after: Some(*after), ..Nature::default() },
             Self::Refused(why) => Nature { refused: Some(why.clone()), ..Nature::default() },
         }
     }
@@ -150,6 +159,8 @@ struct Draft {
     place: Option<Place>,
     plan: Option<PlanDraft>,
     look_every: Option<SignedDuration>,
+    /// Requests a second, if rollouts are judged by them.
+    rate: Option<u64>,
     live: Option<String>,
     releases: Vec<(String, Fate)>,
     acts: Vec<(SignedDuration, Act)>,
@@ -187,7 +198,11 @@ impl Draft {
                     ready_within: SignedDuration::from_mins(5),
                     look_every: SignedDuration::from_mins(5),
                     unwell_for: SignedDuration::from_mins(10),
+                    guard: None,
                 });
+            }
+            ["judged", "by", "requests:", rate, "a", "second"] => {
+                self.rate = Some(rate.parse().map_err(text_of)?);
             }
             ["look", "every", every] => self.look_every = Some(duration(every)?),
             [version, "is", "live"] => {
@@ -196,6 +211,12 @@ impl Draft {
             }
             [version, "is", "ready", "after", after] => {
                 self.release(version, Fate::ReadyAfter(duration(after)?));
+            }
+            [version, "harms", "its", "users", "from", at] => {
+                self.release(version, Fate::HarmsFrom(duration(at)?));
+            }
+            [version, "is", "clear", "after", after] => {
+                self.release(version, Fate::ClearAfter(duration(after)?));
             }
             [version, "crashes", "at", at] => self.release(version, Fate::CrashesAt(duration(at)?)),
             [version, "is", "refused:", why @ ..] => {
@@ -258,10 +279,12 @@ impl Draft {
         let missing = |what: &str| format!("the script has no line `{what} …`");
         let mut plan = self.plan.ok_or_else(|| missing("plan"))?;
         plan.look_every = self.look_every.unwrap_or(plan.look_every);
+        plan.guard = self.rate.map(|_| Guard::default());
         Ok(Script {
             title: self.title,
             place: self.place.ok_or_else(|| missing("place"))?,
             plan: Plan::try_from(plan).map_err(text_of)?,
+            rate: self.rate.unwrap_or_default(),
             live: self.live,
             releases: self.releases,
             acts: self.acts,
