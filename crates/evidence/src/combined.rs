@@ -25,6 +25,11 @@ pub enum Metric {
 
 impl Metric {
     pub const ALL: [Self; 3] = [Self::Errors, Self::Slow, Self::Crashes];
+
+    /// How much of the evidence for harm is staked on this metric.
+    pub(crate) fn stake(self) -> f64 {
+        STAKES[self as usize]
+    }
 }
 
 /// What is staked on each metric: most on the one that hurts and tells the most.

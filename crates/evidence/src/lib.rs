@@ -16,5 +16,6 @@ pub mod combined;
 pub mod counted;
 mod exact;
 pub mod histogram;
+pub mod power;
 pub mod slow;
 pub mod trial;

@@ -118,6 +118,11 @@ impl<Q: Question> Trial<Q> {
         &self.terms
     }
 
+    /// What is staked on each ratio, without the reserve.
+    pub(crate) fn wealth(&self) -> &[f64; RATIOS] {
+        &self.wealth
+    }
+
     /// Adds what another trial of the same question and terms has seen elsewhere, as on another node.
     ///
     /// Allowed only where no event is in both: evidence is multiplied here, ratio by ratio, and an event
@@ -147,11 +152,8 @@ impl<Q: Question> Trial<Q> {
         #[expect(clippy::cast_precision_loss, reason = "a rate of spending")]
         let staked = self.reserve / (SLOWNESS + events as f64 + 1.0);
         self.reserve -= staked;
-        let bound = Q::bound(&self.terms);
-        let at_bound = 1.0 - weight + bound * weight;
-        for ((wealth, multiple), share) in self.wealth.iter_mut().zip(Q::MULTIPLES).zip(Q::PRIOR) {
-            let odds = at_bound / (1.0 - weight + bound * multiple * weight);
-            let odds = if of_candidate { multiple * odds } else { odds };
+        let odds = Q::odds(&self.terms, of_candidate, weight);
+        for ((wealth, odds), share) in self.wealth.iter_mut().zip(odds).zip(Q::PRIOR) {
             *wealth = (*wealth + share * staked) * odds;
         }
         self.peak = self.peak.max(self.evidence());
@@ -165,29 +167,46 @@ pub trait Question: sealed::Sealed + std::fmt::Debug + Clone + PartialEq {
     /// What is staked on each; one in sum.
     const PRIOR: [f64; RATIOS];
 
+    /// Whose events speak for the verdict: the candidate's or the baseline's.
+    const BY_CANDIDATE: bool;
+
     /// The ratio that evidence is gathered against.
     fn bound(terms: &Terms) -> f64;
 
     /// The chance of a wrong verdict.
     fn chance(terms: &Terms) -> f64;
+
+    /// What one event pays for what was staked on each ratio: how much likelier it made whose the event
+    /// was than the bound did.
+    fn odds(terms: &Terms, of_candidate: bool, weight: f64) -> [f64; RATIOS] {
+        let bound = Self::bound(terms);
+        let at_bound = 1.0 - weight + bound * weight;
+        Self::MULTIPLES.map(|multiple| {
+            let odds = at_bound / (1.0 - weight + bound * multiple * weight);
+            if of_candidate { multiple * odds } else { odds }
+        })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Harm {}
 
 impl Question for Harm {
-    /// Log-spaced from 1.4 to 50. Ratios below 1.4 are found by the stake on 1.4.
+    const BY_CANDIDATE: bool = true;
+
+    /// Log-spaced from 1.5 to 50. The stake on 1.5 finds ratios from about 1.25 on.
     const MULTIPLES: [f64; RATIOS] = [
-        1.4, 1.6355, 1.9105, 2.2319, 2.6073, 3.0458, 3.5581, 4.1565, 4.8556, 5.6723, 6.6264,
-        7.7409, 9.0429, 10.5638, 12.3406, 14.4162, 16.8409, 19.6735, 22.9824, 26.8479, 31.3636,
-        36.6387, 42.8011, 50.0,
+        1.5, 1.747, 2.0348, 2.3699, 2.7602, 3.2148, 3.7442, 4.3609, 5.0791, 5.9156, 6.8899, 8.0246,
+        9.3462, 10.8855, 12.6783, 14.7663, 17.1983, 20.0308, 23.3297, 27.172, 31.6471, 36.8592,
+        42.9297, 50.0,
     ];
-    /// Nine tenths fall with the root of the ratio, because small ones have to be told from more
-    /// neighbours; a tenth is on those above 15, of which a handful of events has to be enough.
+    /// Found by trying, for 2, 5 and 20 times as bad at a tenth of the requests: nine tenths fall with
+    /// the ratio to the power of 0.6, because small ones need the evidence most; a tenth is on those
+    /// above 15, which have to be found by a handful of events.
     const PRIOR: [f64; RATIOS] = [
-        0.0794, 0.0737, 0.0682, 0.0631, 0.0584, 0.0540, 0.0500, 0.0462, 0.0428, 0.0396, 0.0366,
-        0.0339, 0.0313, 0.0290, 0.0268, 0.0248, 0.0355, 0.0337, 0.0322, 0.0307, 0.0293, 0.0281,
-        0.0269, 0.0258,
+        0.0884, 0.0808, 0.0737, 0.0673, 0.0614, 0.056, 0.0511, 0.0467, 0.0426, 0.0389, 0.0355,
+        0.0324, 0.0295, 0.027, 0.0246, 0.0224, 0.033, 0.0312, 0.0296, 0.0281, 0.0267, 0.0255,
+        0.0243, 0.0233,
     ];
 
     fn bound(terms: &Terms) -> f64 {
@@ -203,6 +222,8 @@ impl Question for Harm {
 pub enum Clear {}
 
 impl Question for Clear {
+    const BY_CANDIDATE: bool = false;
+
     /// Log-spaced from a fifth to three quarters.
     const MULTIPLES: [f64; RATIOS] = [
         0.2, 0.2118, 0.2244, 0.2376, 0.2517, 0.2666, 0.2823, 0.299, 0.3167, 0.3355, 0.3553, 0.3763,
@@ -227,11 +248,11 @@ mod sealed {
     impl Sealed for super::Clear {}
 }
 
-const RATIOS: usize = 24;
+pub(crate) const RATIOS: usize = 24;
 /// The part of the wealth that is not staked at first. It costs as much evidence at the beginning.
 const RESERVE: f64 = 0.05;
 /// In how many events half of the reserve is staked.
-const SLOWNESS: f64 = 200.0;
+const SLOWNESS: f64 = 500.0;
 /// Evidence beyond every verdict: a trial that has so much is not played on.
 const ENOUGH: f64 = 1e15;
 /// What is merged stays far below what a number holds.
