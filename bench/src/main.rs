@@ -8,6 +8,7 @@ use ports::clock::{Clock, SystemClock};
 use sim::speed::{self, Speed};
 
 mod commits;
+mod evidence;
 mod journal;
 mod pipelines;
 mod queue;
@@ -20,6 +21,10 @@ fn main() -> ExitCode {
         ["journal-probe", database, subject] => journal::probe(Path::new(database), subject),
         [binary] => all(&PathBuf::from(binary)),
         [_, "commits"] => commits::measure(),
+        [_, "evidence"] => {
+            evidence::measure();
+            Ok(())
+        }
         [binary, "journal"] => journal::measure(Path::new(binary)),
         [_, "sim"] => {
             simulate();
@@ -29,7 +34,7 @@ fn main() -> ExitCode {
         [binary, "queue"] => queue::measure(Path::new(binary)),
         [binary, "startup"] => startup::measure(Path::new(binary)),
         _ => {
-            eprintln!("usage: bench/run [commits|journal|pipelines|queue|sim|startup]");
+            eprintln!("usage: bench/run [commits|evidence|journal|pipelines|queue|sim|startup]");
             return ExitCode::from(2);
         }
     };
@@ -49,6 +54,7 @@ fn all(binary: &Path) -> Done {
     pipelines::measure(binary)?;
     queue::measure(binary)?;
     simulate();
+    evidence::measure();
     commits::measure()?;
     journal::measure(binary)
 }

@@ -77,7 +77,6 @@ impl Harmful {
         for (mine, theirs) in self.trials.iter_mut().zip(&other.trials) {
             mine.merge(theirs)?;
         }
-        self.found = self.found.or(other.found);
         self.judge();
         Ok(())
     }

@@ -15,21 +15,28 @@
 //! Both only take events away, by what was known before the side was: what is claimed for α holds exactly
 //! for what is left, as long as the users' sides are thrown by themselves, and causes are shorter than
 //! the pause. They cost events, and with them time.
+//!
+//! For **clearance** counting users once is not enough. Where few users meet most of the errors, they have
+//! soon been met on both sides, and a doubled candidate looks like any other: the users that are left are
+//! those who never fail. How far that has gone shows in how many bad events are repetitions; beyond
+//! a tenth, [`Once::allows_clearance`] says no.
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// Counts each user, or whatever stays on a version, once in a trial. Of fixed size: the more users have
 /// been counted, the more new ones are taken for old (one of 14 after 10,000, one of three after
 /// 30,000). They are lost to the trial, by chance and on both sides alike.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Kept", into = "Kept")]
 pub struct Once {
     words: Box<[u64; WORDS]>,
+    events: u64,
+    repeated: u64,
 }
 
 impl Once {
     pub fn new() -> Self {
-        Self { words: Box::new([0; WORDS]) }
+        Self { words: Box::new([0; WORDS]), events: 0, repeated: 0 }
     }
 
     /// Whether this unit's bad event counts. `unit` is any hash of what names the user.
@@ -42,7 +49,15 @@ impl Once {
             is_new |= self.words[word] & bit == 0;
             self.words[word] |= bit;
         }
+        self.events = self.events.saturating_add(1);
+        self.repeated = self.repeated.saturating_add(u64::from(!is_new));
         is_new
+    }
+
+    /// Whether first bad events still compare the versions well enough for evidence that a candidate is
+    /// harmless. While it says no, a trial for clearance is not told of bad events.
+    pub fn allows_clearance(&self) -> bool {
+        self.repeated <= 1 + self.events / MOST_REPEATED
     }
 
     /// The share of new units that would be taken for old ones.
@@ -58,6 +73,8 @@ impl Once {
         for (mine, theirs) in self.words.iter_mut().zip(other.words.iter()) {
             *mine |= theirs;
         }
+        self.events = self.events.saturating_add(other.events);
+        self.repeated = self.repeated.saturating_add(other.repeated);
     }
 }
 
@@ -90,6 +107,8 @@ impl Lull {
     }
 }
 
+/// One in so many.
+const MOST_REPEATED: u64 = 10;
 const WORDS: usize = 1024;
 const BITS: u64 = 64 * 1024;
 
@@ -102,23 +121,37 @@ const fn mix(unit: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// The words that are not empty, as place and bits.
-impl Serialize for Once {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.words.iter().enumerate().filter(|(_, word)| **word != 0))
+/// As it is written down: the words that are not empty, as place and bits.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    events: u64,
+    repeated: u64,
+    words: Vec<(usize, u64)>,
+}
+
+impl From<Once> for Kept {
+    fn from(once: Once) -> Self {
+        let words = once.words.iter().copied().enumerate().filter(|(_, word)| *word != 0);
+        Self { events: once.events, repeated: once.repeated, words: words.collect() }
     }
 }
 
-impl<'de> Deserialize<'de> for Once {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let mut once = Self::new();
-        for (place, bits) in Vec::<(usize, u64)>::deserialize(from)? {
-            let word = once.words.get_mut(place);
-            *word.ok_or_else(|| D::Error::custom("a place beyond those of counted units"))? = bits;
+impl TryFrom<Kept> for Once {
+    type Error = BadOnce;
+
+    fn try_from(kept: Kept) -> Result<Self, BadOnce> {
+        let mut once = Self { events: kept.events, repeated: kept.repeated, ..Self::new() };
+        for (place, bits) in kept.words {
+            *once.words.get_mut(place).ok_or(BadOnce(place))? = bits;
         }
         Ok(once)
     }
 }
+
+/// Counted units that were written down by something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("word {0} of the counted units: there are {WORDS}")]
+pub struct BadOnce(usize);
 
 #[cfg(test)]
 mod tests {
@@ -132,7 +165,22 @@ mod tests {
         let mut read: Once = serde_json::from_str(&text).unwrap();
         assert_eq!(read, once);
         assert!((0..1000).all(|unit| !read.counts(unit)));
-        assert!(serde_json::from_str::<Once>("[[1024,1]]").is_err());
+        let beyond = r#"{"events":1,"repeated":0,"words":[[1024,1]]}"#;
+        let error = serde_json::from_str::<Once>(beyond).unwrap_err().to_string();
+        assert!(error.starts_with("word 1024 of the counted units: there are 1024"), "{error}");
+    }
+
+    #[test]
+    fn clearance_ends_when_the_same_users_come_again() {
+        let mut once = Once::new();
+        for unit in 0..100 {
+            once.counts(unit);
+        }
+        assert!(once.allows_clearance());
+        for unit in 0..13 {
+            once.counts(unit);
+        }
+        assert!(!once.allows_clearance());
     }
 
     #[test]

@@ -16,14 +16,18 @@
 //! - Good answers tell nothing here: with the share known, only how bad events fall says anything about
 //!   the ratio. What the baseline's rate was yesterday would tell more, and be wrong at noon.
 
+mod kept;
+mod question;
 mod terms;
 
 use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 
-use crate::exact::Exact;
-
+pub use kept::BadTrial;
+use kept::Kept;
+pub(crate) use question::RATIOS;
+pub use question::{Clear, Harm, Question};
 pub use terms::{Asked, BadTerms, Terms};
 
 /// Is the candidate worse than tolerated? Its verdict is a reason to roll back.
@@ -128,7 +132,11 @@ impl<Q: Question> Trial<Q> {
     /// Allowed only where no event is in both: evidence is multiplied here, ratio by ratio, and an event
     /// that is multiplied with itself proves too much. So it is for parts of one metric, not
     /// for two metrics that share requests; those are [`combined`](crate::combined). In which order
-    /// parts are merged makes no difference but for rounding.
+    /// parts are merged makes no difference but for rounding. Begin with a new trial, and merge all parts
+    /// as they are now; or merge into one that lasts what is new since the last time.
+    ///
+    /// A verdict of the other's is not taken over. Where several nodes may each come to a verdict of their
+    /// own, their chances of a wrong one add up: give each of `n` nodes `α/n`.
     pub fn merge(&mut self, other: &Self) -> Result<(), DifferentTerms> {
         if self.terms != other.terms {
             return Err(DifferentTerms);
@@ -141,7 +149,7 @@ impl<Q: Question> Trial<Q> {
         self.reserve = reserve;
         self.tally.candidate = self.tally.candidate.saturating_add(other.tally.candidate);
         self.tally.baseline = self.tally.baseline.saturating_add(other.tally.baseline);
-        self.peak = self.peak.max(other.peak).max(self.evidence());
+        self.peak = self.peak.max(self.evidence());
         Ok(())
     }
 
@@ -160,95 +168,6 @@ impl<Q: Question> Trial<Q> {
     }
 }
 
-/// What a trial proves; see [`Harm`] and [`Clear`].
-pub trait Question: sealed::Sealed + std::fmt::Debug + Clone + PartialEq {
-    /// The ratios that are staked on, in multiples of the bound.
-    const MULTIPLES: [f64; RATIOS];
-    /// What is staked on each; one in sum.
-    const PRIOR: [f64; RATIOS];
-
-    /// Whose events speak for the verdict: the candidate's or the baseline's.
-    const BY_CANDIDATE: bool;
-
-    /// The ratio that evidence is gathered against.
-    fn bound(terms: &Terms) -> f64;
-
-    /// The chance of a wrong verdict.
-    fn chance(terms: &Terms) -> f64;
-
-    /// What one event pays for what was staked on each ratio: how much likelier it made whose the event
-    /// was than the bound did.
-    fn odds(terms: &Terms, of_candidate: bool, weight: f64) -> [f64; RATIOS] {
-        let bound = Self::bound(terms);
-        let at_bound = 1.0 - weight + bound * weight;
-        Self::MULTIPLES.map(|multiple| {
-            let odds = at_bound / (1.0 - weight + bound * multiple * weight);
-            if of_candidate { multiple * odds } else { odds }
-        })
-    }
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Harm {}
-
-impl Question for Harm {
-    const BY_CANDIDATE: bool = true;
-
-    /// Log-spaced from 1.5 to 50. The stake on 1.5 finds ratios from about 1.25 on.
-    const MULTIPLES: [f64; RATIOS] = [
-        1.5, 1.747, 2.0348, 2.3699, 2.7602, 3.2148, 3.7442, 4.3609, 5.0791, 5.9156, 6.8899, 8.0246,
-        9.3462, 10.8855, 12.6783, 14.7663, 17.1983, 20.0308, 23.3297, 27.172, 31.6471, 36.8592,
-        42.9297, 50.0,
-    ];
-    /// Found by trying, for 2, 5 and 20 times as bad at a tenth of the requests: nine tenths fall with
-    /// the ratio to the power of 0.6, because small ones need the evidence most; a tenth is on those
-    /// above 15, which have to be found by a handful of events.
-    const PRIOR: [f64; RATIOS] = [
-        0.0884, 0.0808, 0.0737, 0.0673, 0.0614, 0.056, 0.0511, 0.0467, 0.0426, 0.0389, 0.0355,
-        0.0324, 0.0295, 0.027, 0.0246, 0.0224, 0.033, 0.0312, 0.0296, 0.0281, 0.0267, 0.0255,
-        0.0243, 0.0233,
-    ];
-
-    fn bound(terms: &Terms) -> f64 {
-        terms.tolerated()
-    }
-
-    fn chance(terms: &Terms) -> f64 {
-        terms.alpha()
-    }
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Clear {}
-
-impl Question for Clear {
-    const BY_CANDIDATE: bool = false;
-
-    /// Log-spaced from a fifth to three quarters.
-    const MULTIPLES: [f64; RATIOS] = [
-        0.2, 0.2118, 0.2244, 0.2376, 0.2517, 0.2666, 0.2823, 0.299, 0.3167, 0.3355, 0.3553, 0.3763,
-        0.3986, 0.4222, 0.4471, 0.4736, 0.5016, 0.5313, 0.5627, 0.596, 0.6312, 0.6686, 0.7081,
-        0.75,
-    ];
-    const PRIOR: [f64; RATIOS] = [1.0 / 24.0; RATIOS];
-
-    fn bound(terms: &Terms) -> f64 {
-        terms.ruled_out()
-    }
-
-    fn chance(terms: &Terms) -> f64 {
-        terms.beta()
-    }
-}
-
-mod sealed {
-    pub trait Sealed {}
-
-    impl Sealed for super::Harm {}
-    impl Sealed for super::Clear {}
-}
-
-pub(crate) const RATIOS: usize = 24;
 /// The part of the wealth that is not staked at first. It costs as much evidence at the beginning.
 const RESERVE: f64 = 0.05;
 /// In how many events half of the reserve is staked.
@@ -290,58 +209,6 @@ impl Tally {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the trials have different terms")]
 pub struct DifferentTerms;
-
-/// A trial as it is written down.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Kept {
-    terms: Terms,
-    tally: Tally,
-    wealth: [Exact; RATIOS],
-    reserve: Exact,
-    peak: Exact,
-}
-
-impl<Q: Question> From<Trial<Q>> for Kept {
-    fn from(trial: Trial<Q>) -> Self {
-        Self {
-            terms: trial.terms,
-            tally: trial.tally,
-            wealth: trial.wealth.map(Exact),
-            reserve: Exact(trial.reserve),
-            peak: Exact(trial.peak),
-        }
-    }
-}
-
-impl<Q: Question> TryFrom<Kept> for Trial<Q> {
-    type Error = BadTrial;
-
-    fn try_from(kept: Kept) -> Result<Self, BadTrial> {
-        let wealth = kept.wealth.map(|Exact(wealth)| wealth);
-        let Exact(reserve) = kept.reserve;
-        let Exact(peak) = kept.peak;
-        let is_sound = wealth.iter().all(|wealth| (0.0..=MOST).contains(wealth))
-            && (0.0..=RESERVE).contains(&reserve)
-            && peak.is_finite()
-            && peak >= 1.0;
-        if !is_sound {
-            return Err(BadTrial);
-        }
-        Ok(Self {
-            terms: kept.terms,
-            tally: kept.tally,
-            wealth,
-            reserve,
-            peak,
-            question: PhantomData,
-        })
-    }
-}
-
-/// A trial that was written down and does not add up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the evidence of a trial is out of range: it was not written by a trial")]
-pub struct BadTrial;
 
 #[cfg(test)]
 mod tests {
@@ -478,6 +345,16 @@ mod tests {
         // What each part keeps in reserve makes the difference.
         let apart = (merged.evidence() / whole.evidence()).ln();
         assert!(apart.abs() < 0.2, "{apart}");
+        // A part's verdict stays its own; its evidence does not.
+        let mut part = HarmTrial::new(&terms);
+        while part.bad(true, 0.1).is_none() {}
+        while part.evidence() > 1.0 {
+            part.bad(false, 0.9);
+        }
+        let mut of_parts = HarmTrial::new(&terms);
+        of_parts.merge(&part).unwrap();
+        assert!((of_parts.evidence() / part.evidence() - 1.0).abs() < 1e-9);
+        assert!(part.verdict().is_some() && of_parts.verdict().is_none());
         let other = Terms::try_from(Asked { alpha: 0.02, ..Asked::default() }).unwrap();
         assert_eq!(merged.merge(&HarmTrial::new(&other)), Err(DifferentTerms));
     }

@@ -203,7 +203,7 @@ const LEAST_CHANCE: f64 = 1e-12;
 /// When less than this is undecided, nothing that is asked for depends on it.
 const LEAST_ALIVE: f64 = 1e-3;
 /// How many chances are carried on before giving up: some milliseconds.
-const MOST_WORK: usize = 4_000_000;
+const MOST_WORK: usize = 3_000_000;
 /// Arrivals that are this near each other are one.
 const WIDTH: f64 = 1.0 / 64.0;
 

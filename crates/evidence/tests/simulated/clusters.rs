@@ -2,7 +2,7 @@
 //! `counted` does about it.
 
 use evidence::counted::{Lull, Once};
-use evidence::trial::{HarmTrial, Terms};
+use evidence::trial::{ClearTrial, HarmTrial, Terms};
 
 use super::world::{Chance, share};
 
@@ -94,4 +94,36 @@ fn a_bad_candidate_is_found_by_its_users() {
         .collect();
     let found = share(&rollouts, |found| *found);
     assert!(found > 0.95, "{found}");
+}
+
+/// Whether a candidate so bad is cleared among users who stay, of whom 40 meet `prone` of the errors.
+fn cleared(ratio: f64, prone: f64, chance: &mut Chance) -> bool {
+    let side = chance.bits();
+    let (mut trial, mut once) = (ClearTrial::new(&Terms::default()), Once::new());
+    (0..3000).any(|_| {
+        let user = chance.bits() % if chance.happens(prone) { 40 } else { 2000 };
+        let of_candidate = Chance::new(side ^ user).happens(WEIGHT);
+        (of_candidate || chance.happens(1.0 / ratio))
+            && once.counts(user)
+            && once.allows_clearance()
+            && trial.bad(of_candidate, WEIGHT).is_some()
+    })
+}
+
+#[test]
+fn a_doubled_candidate_is_not_cleared_by_its_users() {
+    let mut chance = Chance::new(15);
+    for (prone, least) in [(0.8, 0.0), (0.0, 0.5)] {
+        let mut share_of = |ratio| {
+            let rollouts: Vec<bool> =
+                (0..ROLLOUTS).map(|_| cleared(ratio, prone, &mut chance)).collect();
+            share(&rollouts, |is_clear| *is_clear)
+        };
+        // At a true chance of 5 %, 7.3 % of a thousand are exceeded once in a thousand times.
+        let (good, doubled) = (share_of(1.0), share_of(2.0));
+        assert!(
+            doubled <= 0.073 && good >= least,
+            "{prone}: {good} good ones, {doubled} doubled ones"
+        );
+    }
 }
