@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::trial::{ClearTrial, DifferentTerms, HarmTrial, Tally, Terms, Verdict};
+use crate::trial::{ClearTrial, DifferentTerms, HarmTrial, Terms, Verdict};
 
 /// What a bad event is bad in. One request is bad in one way only, the first that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -128,10 +128,6 @@ impl Harmless {
 
     pub fn trial(&self, metric: Metric) -> &ClearTrial {
         &self.trials[metric as usize]
-    }
-
-    pub fn tally(&self, metric: Metric) -> Tally {
-        self.trial(metric).tally()
     }
 
     /// Adds what was seen elsewhere; see [`HarmTrial::merge`].

@@ -19,7 +19,7 @@
 //! For **clearance** counting users once is not enough. Where few users meet most of the errors, they have
 //! soon been met on both sides, and a doubled candidate looks like any other: the users that are left are
 //! those who never fail. How far that has gone shows in how many bad events are repetitions; beyond
-//! a tenth, [`Once::allows_clearance`] says no.
+//! one in twenty, [`Once::allows_clearance`] says no.
 
 use serde::{Deserialize, Serialize};
 
@@ -108,7 +108,7 @@ impl Lull {
 }
 
 /// One in so many.
-const MOST_REPEATED: u64 = 10;
+const MOST_REPEATED: u64 = 20;
 const WORDS: usize = 1024;
 const BITS: u64 = 64 * 1024;
 
@@ -168,6 +168,17 @@ mod tests {
         let beyond = r#"{"events":1,"repeated":0,"words":[[1024,1]]}"#;
         let error = serde_json::from_str::<Once>(beyond).unwrap_err().to_string();
         assert!(error.starts_with("word 1024 of the counted units: there are 1024"), "{error}");
+    }
+
+    #[test]
+    fn merged_units_have_all_been_counted() {
+        let (mut one, mut other) = (Once::new(), Once::new());
+        for unit in 0..100 {
+            one.counts(unit);
+            other.counts(unit + 50);
+        }
+        one.merge(&other);
+        assert!((0..150).all(|unit| !one.counts(unit)));
     }
 
     #[test]

@@ -56,9 +56,11 @@ impl Forecast {
     ) -> Result<Self, BadPlan> {
         check(traffic, steps, ratio)?;
         let needed = metric.stake().recip() / terms.alpha();
+        // No more than everything can be bad.
+        let truth = if traffic.bad > 0.0 { ratio.min(traffic.bad.recip()) } else { ratio };
         let stretches: Vec<Stretch> =
-            steps.iter().map(|step| Stretch::of(traffic, *step, ratio)).collect();
-        let passage = Passage::of(&HarmTrial::new(terms), needed, ratio, &stretches);
+            steps.iter().map(|step| Stretch::of(traffic, *step, truth)).collect();
+        let passage = Passage::of(&HarmTrial::new(terms), needed, truth, &stretches);
         let whole = stretches.iter().map(|stretch| stretch.seconds).sum();
         Ok(Self {
             metric,

@@ -153,9 +153,10 @@ impl<Q: Question> Trial<Q> {
         Ok(())
     }
 
-    /// Pays out what was staked on an event, after staking a little more of the reserve: by that, a
-    /// candidate that turns bad after a thousand good hours is found nearly as fast as one that began so.
-    /// It also keeps each stake above zero.
+    /// Pays out what was staked on an event, after staking a little more of the reserve: what was staked at
+    /// first is lost when a candidate is good for hours and then turns bad. With the reserve that is
+    /// found three times as late as one that was bad from the beginning; without, nine times. It
+    /// also keeps each stake above zero.
     fn settle(&mut self, of_candidate: bool, weight: f64, events: u64) {
         #[expect(clippy::cast_precision_loss, reason = "a rate of spending")]
         let staked = self.reserve / (SLOWNESS + events as f64 + 1.0);
@@ -180,7 +181,8 @@ const MOST: f64 = 1e60;
 /// What a trial has proven, in round numbers: they are written down, and read back as they were.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// The evidence: `1/evidence` bounds the chance that the verdict is wrong.
+    /// The evidence. Where the verdict is wrong, so much comes about by chance once in so many times, at
+    /// most.
     pub evidence: f64,
     /// How many times as bad as the baseline the candidate looks.
     pub ratio: f64,

@@ -24,9 +24,7 @@ impl Stretch {
     pub(super) fn of(traffic: Traffic, step: Step, ratio: f64) -> Self {
         let Step { weight, lasts } = step;
         let tells = weight > 0.0 && weight < 1.0;
-        // No more than everything can be bad.
-        let candidate = weight * (traffic.bad * ratio).min(1.0);
-        let rate = traffic.rate * ((1.0 - weight) * traffic.bad + candidate);
+        let rate = traffic.rate * traffic.bad * (1.0 - weight + ratio * weight);
         Self { seconds: lasts.as_secs_f64(), weight, rate: if tells { rate } else { 0.0 } }
     }
 }
@@ -186,6 +184,9 @@ impl Arrivals {
 
 /// The chance of at least `number` events where `mean` are expected (Wilson and Hilferty).
 fn at_least(number: f64, mean: f64) -> f64 {
+    if mean <= 0.0 {
+        return 0.0;
+    }
     normal(((mean / number).cbrt() - 1.0 + 1.0 / (9.0 * number)) * 3.0 * number.sqrt())
 }
 

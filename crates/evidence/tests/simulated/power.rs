@@ -136,6 +136,10 @@ fn nothing_to_see_is_said_and_bad_plans_are_refused() {
         let blind = blind.unwrap();
         assert!(blind.found() < 0.01 && blind.median().is_none(), "{blind:?}");
     }
+    let most = of(10.0, 0.5, &[step(0.1, 60)], 1000.0).unwrap();
+    let all = of(10.0, 0.5, &[step(0.1, 60)], 2.0).unwrap();
+    assert!((most.found() - all.found()).abs() < 1e-9, "more than all answers cannot be bad");
+    assert!(of(10.0, 0.5, &[step(0.1, 0)], 2.0).unwrap().found() < 1e-9);
     assert_eq!(of(-1.0, 0.01, &[step(0.1, 60)], 2.0), Err(BadPlan::Rate(-1.0)));
     assert!(matches!(of(f64::NAN, 0.01, &[step(0.1, 60)], 2.0), Err(BadPlan::Rate(_))));
     assert_eq!(of(1.0, 2.0, &[step(0.1, 60)], 2.0), Err(BadPlan::Bad(2.0)));
