@@ -136,6 +136,7 @@ fn sign(what: &What) -> Option<Sign> {
         | What::DriftMended(_) => Sign::Well,
         What::RolloutEnded(_) | What::RolloutRetreating(_) | What::RunRejected(_) => Sign::Stopped,
         What::RolloutPaused(_)
+        | What::RolloutWaiting(_)
         | What::RunHeld(_)
         | What::RunQueued(_)
         | What::RunDisplaced(_)
