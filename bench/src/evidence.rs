@@ -27,7 +27,7 @@ pub(crate) fn measure() {
     println!(
         "  100 requests a second, a tenth of them to the candidate, 0.5 % bad in the baseline:"
     );
-    println!("  half are found within (bad answers of the candidate's until then):");
+    println!("  half are found within (the candidate's bad answers until then, median):");
     println!("  {:>28}{:>20}{:>20}{:>20}", "", "ours", "Kayenta's rule", "Flagger's rule");
     for (ratio, wanted) in [(2.0, 330), (5.0, 32), (20.0, 4)] {
         let scene = Scene::new(Nature::Steady, ratio);
@@ -74,7 +74,7 @@ pub(crate) fn measure() {
     costs();
 }
 
-/// Seconds until half of such candidates are found, and the mean of bad answers until a candidate is.
+/// Seconds until half of such candidates are found, and the candidate's bad answers by then, in the median too.
 fn found<R: Rule>(scene: Scene, rule: impl Fn() -> R) -> (f64, f64) {
     let rollouts = (0..ROLLOUTS).map(|seed| rollout(scene, &mut rule(), seed));
     let (times, bad): (Vec<f64>, Vec<f64>) = rollouts.unzip();
