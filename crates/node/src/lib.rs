@@ -1,3 +1,6 @@
 //! The data plane: supervises a service's instances and proxies their traffic, and goes on doing
 //! both whatever becomes of the server.
+pub mod keeper;
+pub mod logs;
 pub mod rota;
+pub mod supervisor;

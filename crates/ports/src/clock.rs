@@ -1,6 +1,7 @@
 //! Time: the one place where a clock is read.
 
 use std::fmt::Debug;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -38,6 +39,27 @@ impl Clock for SystemClock {
             }
         })
     }
+}
+
+/// Time that only passes, however the clock is set: for durations, never for dates.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "this is the owner of the clock")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Waits this long, however the clock is set meanwhile.
+#[expect(clippy::disallowed_methods, reason = "this is the owner of the clock")]
+pub async fn pause(length: Duration) {
+    tokio::time::sleep(length).await;
 }
 
 /// Facts and wake-ups are stored to the microsecond, so nothing finer is ever shown to a decider.
