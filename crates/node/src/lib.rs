@@ -2,5 +2,8 @@
 //! both whatever becomes of the server.
 pub mod keeper;
 pub mod logs;
+pub mod proxy;
 pub mod rota;
+pub mod stats;
 pub mod supervisor;
+pub mod tripwire;

@@ -60,6 +60,10 @@ impl Stopwatch {
 #[expect(clippy::disallowed_methods, reason = "this is the owner of the clock")]
 pub async fn pause(length: Duration) {
     tokio::time::sleep(length).await;
+/// A moment on a clock that nobody sets, for how long something took.
+#[expect(clippy::disallowed_methods, reason = "this is the owner of the clock")]
+pub fn moment() -> std::time::Instant {
+    std::time::Instant::now()
 }
 
 /// Facts and wake-ups are stored to the microsecond, so nothing finer is ever shown to a decider.
