@@ -30,7 +30,7 @@ const MEMORY: Duration = Duration::from_secs(10);
 /// Failures in a row after which an instance is left out for a while.
 const MOST_FAILURES: u32 = 5;
 const LEFT_OUT: Duration = Duration::from_secs(5);
-const LEFT_OUT_MOST: Duration = Duration::from_secs(60);
+const LEFT_OUT_MOST: Duration = Duration::from_mins(1);
 /// A new instance is given its full part by and by.
 const SLOW_START: Duration = Duration::from_secs(10);
 

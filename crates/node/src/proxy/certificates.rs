@@ -259,14 +259,12 @@ impl Shelf {
 
 impl ResolvesServerCert for Shelf {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        match hello.server_name() {
-            Some(name) => self.find(name),
-            // A client that names nobody gets the only certificate there is, if so.
-            None => {
-                let names = self.0.load();
-                let first = names.values().next()?;
-                names.values().all(|key| Arc::ptr_eq(key, first)).then(|| Arc::clone(first))
-            }
+        if let Some(name) = hello.server_name() {
+            return self.find(name);
         }
+        // A client that names nobody gets the only certificate there is, if so.
+        let names = self.0.load();
+        let first = names.values().next()?;
+        names.values().all(|key| Arc::ptr_eq(key, first)).then(|| Arc::clone(first))
     }
 }

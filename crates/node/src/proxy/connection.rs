@@ -21,6 +21,8 @@ use super::worker::Worker;
 
 /// What every connection by HTTP/2 begins with.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Enough for most heads, which are then read again as a whole.
+const FIRST_READ: usize = 4096;
 /// What a client that is cut off may still send, and how long, so that it gets to read the answer.
 const LINGER_BYTES: usize = 1024 * 1024;
 const LINGER_FOR: Duration = Duration::from_secs(1);
@@ -72,8 +74,8 @@ async fn first_bytes(wire: &mut Wire) -> io::Result<bool> {
             if let Some(ask @ (Ask::HeadIsLate | Ask::Drain | Ask::Stalled)) = wire.peer.asked(cx) {
                 return Poll::Ready(Err(ask));
             }
-            let mut buffer = [0; PREFACE.len()];
-            let mut buffer = tokio::io::ReadBuf::new(&mut buffer[first.len()..]);
+            let mut buffer = [0; FIRST_READ];
+            let mut buffer = tokio::io::ReadBuf::new(&mut buffer);
             match tokio::io::AsyncRead::poll_read(Pin::new(wire), cx, &mut buffer) {
                 Poll::Ready(Ok(())) => {
                     first.extend_from_slice(buffer.filled());
@@ -93,10 +95,11 @@ async fn first_bytes(wire: &mut Wire) -> io::Result<bool> {
             }
             Err(_) => return Err(io::ErrorKind::TimedOut.into()),
         }
-        if !PREFACE.starts_with(&first) {
+        let compared = first.len().min(PREFACE.len());
+        if first[..compared] != PREFACE[..compared] {
             break false;
         }
-        if first.len() == PREFACE.len() {
+        if compared == PREFACE.len() {
             break true;
         }
     };

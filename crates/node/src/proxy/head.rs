@@ -153,7 +153,30 @@ pub(super) fn take_hop_by_hop(headers: &mut HeaderMap, version: Version) -> Aske
         headers.remove(HTTP2_SETTINGS);
     }
     headers.remove(header::TRANSFER_ENCODING);
+    take_lookalikes(headers);
     asked
+}
+
+/// Names that some instances read as if they had hyphens, and that are not a client's to say.
+const LOOKALIKES: [&str; 7] = [
+    "content-length",
+    "transfer-encoding",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-real-ip",
+    "x-request-id",
+];
+
+fn take_lookalikes(headers: &mut HeaderMap) {
+    let is_lookalike = |name: &&HeaderName| {
+        let name = name.as_str();
+        name.contains('_') && LOOKALIKES.contains(&&*name.replace('_', "-"))
+    };
+    let found: Vec<HeaderName> = headers.keys().filter(is_lookalike).cloned().collect();
+    for name in found {
+        headers.remove(name);
+    }
 }
 
 /// Takes from an answer what is between the instance and the proxy alone.
@@ -287,7 +310,8 @@ fn new_request_id(chance: &Chance) -> HeaderValue {
 
 fn hex(number: u64, to: &mut [u8]) {
     for (at, digit) in to.iter_mut().rev().enumerate() {
-        *digit = b"0123456789abcdef"[usize::from((number >> (4 * at)) as u8 & 15)];
+        let value = usize::try_from((number >> (4 * at)) & 15).expect("it is below sixteen");
+        *digit = b"0123456789abcdef"[value];
     }
 }
 

@@ -271,9 +271,9 @@ impl Exchange<'_> {
                     judge.answered(status, took);
                     backend.took(took, now);
                     if status >= 500 {
-                        backend.failed(now)
+                        backend.failed(now);
                     } else {
-                        backend.did_well()
+                        backend.did_well();
                     }
                     let mut entry = entry.take();
                     if let Some(entry) = &mut entry {

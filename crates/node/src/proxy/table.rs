@@ -64,8 +64,8 @@ pub enum RouteError {
     RedirectTo { place: Place, to: String },
     #[error("{place}: the time-out `{name}` must be longer than nothing and at most a day")]
     Timeout { place: Place, name: &'static str },
-    #[error("{place}: `{host}{path}` belongs to {owner} already; change or remove its route first")]
-    Taken { place: Place, owner: Place, host: String, path: String },
+    #[error("{place}: `{address}` belongs to {owner} already; change or remove its route first")]
+    Taken { place: Place, owner: Box<Place>, address: String },
 }
 
 impl Table {
@@ -182,9 +182,8 @@ impl Way {
             if let Some(host) = shared {
                 return Err(RouteError::Taken {
                     place: self.route.place.clone(),
-                    owner: other.route.place.clone(),
-                    host: host.clone(),
-                    path: self.route.path.clone(),
+                    owner: Box::new(other.route.place.clone()),
+                    address: format!("{host}{}", self.route.path),
                 });
             }
         }

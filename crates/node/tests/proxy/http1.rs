@@ -266,7 +266,7 @@ fn a_client_that_is_not_believed_cannot_say_where_it_comes_from() {
     let backend = Backend::saying("");
     let stage = Stage::before(&[backend.address]);
     stage.ask(
-        "GET / HTTP/1.1\r\nhost: Shop.example.org:80\r\nx-forwarded-for: 1.2.3.4\r\nx-forwarded-proto: https\r\nx-forwarded-host: evil\r\nforwarded: for=1.2.3.4\r\nx-real-ip: 1.2.3.4\r\nx-request-id: keep-me\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: Shop.example.org:80\r\nx-forwarded-for: 1.2.3.4\r\nx-forwarded-proto: https\r\nx-forwarded-host: evil\r\nforwarded: for=1.2.3.4\r\nx-real-ip: 1.2.3.4\r\nx_forwarded_for: 1.2.3.4\r\nx-request-id: keep-me\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00\r\n\r\n",
     );
     let asked = backend.only();
     assert_eq!(asked.header("x-forwarded-for").as_deref(), Some("127.0.0.1"));
@@ -277,6 +277,7 @@ fn a_client_that_is_not_believed_cannot_say_where_it_comes_from() {
         Some("for=127.0.0.1;host=\"Shop.example.org:80\";proto=http")
     );
     assert_eq!(asked.header("x-real-ip"), None);
+    assert_eq!(asked.header("x_forwarded_for"), None);
     assert_eq!(asked.header("x-request-id").as_deref(), Some("keep-me"));
     assert_eq!(
         asked.header("traceparent").as_deref(),
@@ -305,4 +306,20 @@ fn a_trusted_proxy_is_believed_and_added_to() {
     );
     assert!(asked.header("x-request-id").is_some_and(|id| id.len() == 32));
     assert!(asked.header("traceparent").is_some_and(|trace| trace.len() == 55));
+}
+
+#[test]
+fn a_chunked_body_does_not_end_the_connection() {
+    let backend = Backend::new(|asked, stream| {
+        stream.write_all(ok(&String::from_utf8_lossy(&asked.body)).as_bytes()).is_ok()
+    });
+    let stage = Stage::before(&[backend.address]);
+    let mut client = stage.client();
+    for _ in 0..3 {
+        client.say(
+            "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        );
+        let answer = client.answer();
+        assert_eq!((answer.text(), answer.header("connection")), ("abc", None));
+    }
 }
