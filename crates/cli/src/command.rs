@@ -13,6 +13,7 @@ mod init;
 mod journal;
 mod logs;
 mod man;
+mod node;
 mod run;
 mod runner;
 mod schema;
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Journal(Box<journal::Journal>),
     Secret(secret::Secret),
     Server(server::Server),
+    Node(Box<node::NodeCommand>),
     Runner(Box<runner::Runner>),
     Token(token::Token),
     Approve(word::Approve),
@@ -60,6 +62,7 @@ impl Command {
             Self::Journal(journal) => journal.run(global, terminal),
             Self::Secret(secret) => secret.run(global, terminal),
             Self::Server(server) => server.run(global, terminal),
+            Self::Node(node) => node.run(global, terminal),
             Self::Runner(runner) => runner.run(global, terminal),
             Self::Approve(approve) => approve.run(terminal),
             Self::Reject(reject) => reject.run(terminal),
@@ -120,6 +123,7 @@ pub(crate) const GROUPS: &[Group] = &[
         commands: &[
             Entry::new("server", server::EXAMPLES),
             Entry::new("runner", runner::EXAMPLES),
+            node::ENTRY,
             token::ENTRY,
             Entry::new("approve", word::APPROVE),
             Entry::new("reject", word::REJECT),

@@ -1,5 +1,5 @@
-//! What this program is to itself: the worker that executes a job, and the wrapper that confines a
-//! step and then becomes it. Neither is for people, so neither is in the help.
+//! What this program is to itself: the worker that executes a job, the wrapper that confines a step
+//! and then becomes it, and the keeper of an instance. None is for people, so none is in the help.
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -26,6 +26,8 @@ use crate::wire;
 
 /// `highroad internal-worker`, with its errand on standard input.
 pub(crate) const WORKER: &str = "internal-worker";
+/// `highroad internal-instance`, with its task on standard input.
+pub(crate) const INSTANCE: &str = "internal-instance";
 /// `highroad internal-exec …`
 pub(crate) const EXEC: &str = "internal-exec";
 
@@ -39,6 +41,7 @@ const SHOWN: [&str; 6] = ["LANG", "LC_ALL", "TZ", "TERM", "USER", "LOGNAME"];
 pub(crate) fn answer(words: &[OsString]) -> Option<ExitCode> {
     match words.get(1)?.to_str()? {
         WORKER => Some(work()),
+        INSTANCE => Some(node::keeper::main()),
         EXEC => Some(jobs::process::exec_sandboxed(words[2..].iter().cloned())),
         _ => None,
     }

@@ -9,6 +9,7 @@ mod data;
 mod database;
 mod error;
 mod exit;
+mod grid;
 mod help;
 mod internal;
 mod late_depot;

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use model::id::{InstanceId, ReleaseId};
-use model::intent::{Generation, Group, Share, Split, Tripwire, Weight};
+use model::intent::{Generation, Group, Share, Split, Weight};
 use model::name::Place;
+use model::rollout::Guard;
 use node::proxy::{Proxy, Settings, bind};
 use node::rota::{Rota, Seat};
 
@@ -43,8 +44,7 @@ fn main() -> Result<(), Failure> {
         let half = Weight::from_percent(50).ok_or("half is a weight")?;
         split =
             [baseline, candidate].map(|release| Share { release, weight: half }).to_vec().into();
-        split.tripwire =
-            Some(Tripwire { candidate, baseline, tolerated: 100, alpha: 10_000, slow_after: None });
+        split.tripwire = Some(Guard::default().tripwire(candidate, baseline));
     }
     let route = serde_json::json!({
         "service": "shop", "environment": "production", "hosts": ["*"],

@@ -34,8 +34,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
-use model::intent::{Generation, Split, Trip};
+use jiff::{SignedDuration, Timestamp};
+use model::intent::{Generation, Judgement, Split, Trip};
 use model::name::Place;
 use model::route::Route;
 use ports::clock::{Clock, SystemClock};
@@ -46,6 +46,7 @@ use crate::stats::Book;
 use access_log::AccessLog;
 use certificates::Certificates;
 use site::Site;
+use split::Shares;
 use table::{Table, Way};
 use worker::{Doors, Order};
 
@@ -71,6 +72,9 @@ pub struct Settings {
     pub access_log: Option<PathBuf>,
     pub limits: Limits,
 }
+
+/// An operator is told of certificates that end within this.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// What the machine bears, and how long clients may take, whatever the route.
 #[derive(Debug, Clone)]
@@ -186,16 +190,34 @@ impl Proxy {
             clock: SystemClock,
         });
         let workers = (0..threads).map(|number| {
-            let clones = |listeners: &[TcpListener]| {
-                listeners.iter().map(TcpListener::try_clone).collect::<io::Result<Vec<_>>>()
-            };
-            let doors =
-                Doors { plain: clones(&settings.http)?, encrypted: clones(&settings.https)? };
+            let doors = Doors::clones(&settings.http, &settings.https)?;
             Running::start(number, Arc::clone(&shared), doors)
         });
         let workers = workers.collect::<io::Result<_>>().map_err(StartError::Worker)?;
         let keeper = Keeper::start(Arc::clone(&shared)).map_err(StartError::Worker)?;
         Ok((Self { shared, writing: Mutex::default(), workers, keeper: Some(keeper) }, told))
+    }
+
+    /// Begins to accept from further sockets.
+    pub fn listen(&self, http: &[TcpListener], https: &[TcpListener]) -> io::Result<()> {
+        for worker in &self.workers {
+            let doors = Doors::clones(http, https)?;
+            if worker.orders.send(Order::Open(doors)).is_err() {
+                return Err(io::Error::other("a worker of the proxy has ended"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a route could be taken over.
+    pub fn check_route(&self, route: &Route) -> Result<(), RouteError> {
+        let way = Way::new(route, Arc::new(Site::new(route.place.clone())))?;
+        way.check_others(&self.places().ways)
+    }
+
+    /// Whether a split could be followed.
+    pub fn check_split(place: &Place, split: &Split) -> Result<(), SplitError> {
+        Shares::new(place, split, Generation::default(), &Book::new(0), None).map(drop)
     }
 
     /// Takes a route over, or the new form of one. Every request that begins afterwards follows it.
@@ -209,16 +231,21 @@ impl Proxy {
         Ok(())
     }
 
-    /// Forgets a place with its route and its split. What is under way goes on.
+    /// Closes the way into a place. What is under way goes on.
     pub fn remove_route(&self, place: &Place) {
         let mut places = self.places();
         places.ways.remove(place);
-        places.sites.remove(place);
         self.publish(&places);
     }
 
-    /// Follows a split: every request that begins afterwards. Whether it may be told after a trip
-    /// is for the caller to know.
+    /// Cuts a candidate off that was cut off in an earlier life of the node.
+    pub fn set_tripped(&self, place: &Place, trip: Trip) -> Result<(), SplitError> {
+        let site = self.places().site(place);
+        site.tripped(trip, &self.shared.book)
+    }
+
+    /// Follows a split: every request that begins afterwards. A trip that it does not acknowledge
+    /// stays in force.
     pub fn set_split(
         &self,
         place: &Place,
@@ -232,6 +259,23 @@ impl Proxy {
     /// The candidate that was cut off under the split in force.
     pub fn trip(&self, place: &Place) -> Option<Trip> {
         self.places().sites.get(place)?.trip()
+    }
+
+    /// What the requests prove of the candidate that is watched.
+    pub fn judgement(&self, place: &Place) -> Option<Judgement> {
+        self.places().sites.get(place)?.judgement()
+    }
+
+    /// What an operator should know: certificates that cannot be read, or end soon.
+    pub fn notes(&self) -> Vec<String> {
+        let (certificates, bad) = self.certificates();
+        let soon = self.shared.now() + SOON;
+        let ending = certificates.iter().filter(|certificate| certificate.ends < soon);
+        let ending = ending.map(|certificate| {
+            format!("the certificate {} ends at {}", certificate.file.display(), certificate.ends)
+        });
+        let bad = bad.iter().map(|bad| format!("{}: {}", bad.file.display(), bad.why));
+        bad.chain(ending).collect()
     }
 
     /// What was counted.
@@ -251,7 +295,7 @@ impl Proxy {
 
     /// Accepts no more, ends what is under way, and returns with how many connections were still
     /// open when the grace was over.
-    pub async fn drain(mut self, grace: Duration) -> usize {
+    pub async fn drain(&self, grace: Duration) -> usize {
         let mut left = 0;
         let mut ends = Vec::new();
         for worker in &self.workers {
@@ -263,10 +307,8 @@ impl Proxy {
         for end in ends {
             left += end.await.unwrap_or(0);
         }
-        // Each of them has said that it ends.
-        let closed = tokio::task::spawn_blocking(move || self.close());
-        if closed.await.is_err() {
-            tracing::error!("the proxy did not end as it should");
+        if let Some(log) = &self.shared.access_log {
+            log.close();
         }
         left
     }

@@ -13,6 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use evidence::histogram::{BUCKETS, bucket_of};
 use jiff::Timestamp;
 use model::intent::{Group, Seen};
+use model::name::Place;
+use ports::traffic::Counts as Answered;
+use tokio::sync::watch;
 
 use hour::Hour;
 pub use hour::{Counts, Row, Second};
@@ -23,6 +26,7 @@ pub struct Book {
     workers: usize,
     counters: Mutex<BTreeMap<Group, Kept>>,
     hour: Mutex<Hour>,
+    closed: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -35,7 +39,8 @@ struct Kept {
 impl Book {
     /// For so many workers.
     pub fn new(workers: usize) -> Self {
-        Self { workers, counters: Mutex::default(), hour: Mutex::default() }
+        let closed = watch::Sender::new(0);
+        Self { workers, counters: Mutex::default(), hour: Mutex::default(), closed }
     }
 
     /// Where a release's requests are counted.
@@ -61,7 +66,8 @@ impl Book {
             kept.before = now;
         }
         drop(kept);
-        self.hour.lock().unwrap_or_else(PoisonError::into_inner).push(at, rows);
+        let newest = self.hour.lock().unwrap_or_else(PoisonError::into_inner).push(at, rows);
+        self.closed.send_replace(newest);
     }
 
     /// Forgets the totals of releases that nobody counts for any more.
@@ -78,6 +84,22 @@ impl Book {
     /// those after 0 to begin with.
     pub fn after(&self, sequence: u64, most: usize) -> Vec<Second> {
         self.hour.lock().unwrap_or_else(PoisonError::into_inner).after(sequence, most)
+    }
+
+    /// What each release of a place has answered since the start.
+    pub fn answered(&self, place: &Place) -> Vec<Answered> {
+        let kept = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = kept.iter().filter(|(group, _)| group.place == *place);
+        let answered = here.map(|(group, kept)| {
+            let Seen { requests, bad } = kept.counters.seen();
+            Answered { release: group.release, requests, bad }
+        });
+        answered.filter(|answered| answered.requests > 0).collect()
+    }
+
+    /// Told the number of the newest second whenever one was closed.
+    pub fn closed(&self) -> watch::Receiver<u64> {
+        self.closed.subscribe()
     }
 
     /// All since the start.

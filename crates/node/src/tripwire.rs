@@ -4,9 +4,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use evidence::trial::{Asked, BadTerms, HarmTrial, Terms};
+use evidence::combined::{Harmful, Harmless, Metric};
+use evidence::counted::Once;
+use evidence::trial::{Asked, BadTerms, Terms};
 use jiff::Timestamp;
-use model::intent::{Generation, Seen, Trip, Tripwire};
+use model::intent::{Generation, Judgement, Seen, Trip, Tripwire};
 
 use crate::stats::Counters;
 
@@ -17,6 +19,15 @@ pub enum Side {
     Baseline,
 }
 
+/// Something that went badly.
+#[derive(Debug, Clone, Copy)]
+pub struct Bad {
+    pub side: Side,
+    pub metric: Metric,
+    /// Stands for the user, where users stay on a release: their first bad event is the one that counts.
+    pub user: Option<u64>,
+}
+
 /// One candidate that is watched.
 #[derive(Debug)]
 pub struct Watch {
@@ -25,10 +36,20 @@ pub struct Watch {
     /// The candidate's part of what both get by chance.
     weight: f64,
     slow_micros: u64,
-    trial: Arc<Mutex<HarmTrial>>,
+    trials: Arc<Mutex<Trials>>,
     tripped: AtomicBool,
     candidate: Start,
     baseline: Start,
+}
+
+/// What was proven so far, of harm and of its absence.
+#[derive(Debug)]
+struct Trials {
+    harmful: Harmful,
+    harmless: Harmless,
+    users: Once,
+    /// Whether slow answers are bad ones, so that they too have to be clear.
+    judges_slow: bool,
 }
 
 /// What a side had been seen of when the tripwire was first set.
@@ -67,9 +88,9 @@ impl Watch {
             slow_micros: tripwire
                 .slow_after
                 .map_or(u64::MAX, |after| u64::try_from(after.as_micros()).unwrap_or(0)),
-            trial: before.map_or_else(
-                || Arc::new(Mutex::new(HarmTrial::new(&terms))),
-                |before| Arc::clone(&before.trial),
+            trials: before.map_or_else(
+                || Arc::new(Mutex::new(Trials::new(&terms, tripwire))),
+                |before| Arc::clone(&before.trials),
             ),
             tripped: AtomicBool::new(false),
             candidate: before.map_or(candidate, |before| before.candidate.clone()),
@@ -87,27 +108,80 @@ impl Watch {
     }
 
     /// Weighs a bad event. The one that proves enough is answered with the trip; no other is.
-    pub fn bad(&self, side: Side, at: Timestamp) -> Option<Trip> {
+    pub fn bad(&self, bad: Bad, at: Timestamp) -> Option<Trip> {
         if self.is_tripped() {
             return None;
         }
-        let mut trial = self.trial.lock().unwrap_or_else(PoisonError::into_inner);
-        trial.bad(side == Side::Candidate, self.weight)?;
+        let mut trials = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
+        let evidence = trials.weigh(bad, self.weight)?;
+        drop(trials);
         if self.tripped.swap(true, Ordering::AcqRel) {
             return None;
         }
-        #[expect(clippy::cast_possible_truncation, reason = "the logarithm of a float is small")]
-        let log_evidence = (trial.peak().ln() * 1_000.0) as i64;
-        drop(trial);
         Some(Trip {
             at,
             generation: self.generation,
             candidate: self.tripwire.candidate,
-            log_evidence,
+            log_evidence: thousandths(evidence),
             candidate_seen: self.candidate.since(),
             baseline_seen: self.baseline.since(),
         })
     }
+
+    /// What was proven so far.
+    pub fn judgement(&self) -> Judgement {
+        let trials = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
+        let metrics = trials.to_be_clear();
+        let clearance = metrics.iter().map(|metric| trials.harmless.trial(*metric));
+        let least = clearance.map(|trial| (trial.peak(), trial.needed()));
+        let least = least.min_by(|(a, _), (b, _)| a.total_cmp(b)).unwrap_or((1.0, 1.0));
+        Judgement {
+            candidate: self.tripwire.candidate,
+            harm: thousandths(trials.harmful.evidence()),
+            harm_needed: thousandths(trials.harmful.needed()),
+            clearance: thousandths(least.0),
+            clearance_needed: thousandths(least.1),
+            is_clear: trials.harmless.is_clear(metrics),
+            candidate_seen: self.candidate.since(),
+            baseline_seen: self.baseline.since(),
+        }
+    }
+}
+
+impl Trials {
+    fn new(terms: &Terms, tripwire: &Tripwire) -> Self {
+        Self {
+            harmful: Harmful::new(terms),
+            harmless: Harmless::new(terms),
+            users: Once::new(),
+            judges_slow: tripwire.slow_after.is_some(),
+        }
+    }
+
+    /// The evidence for harm, once there is enough.
+    fn weigh(&mut self, bad: Bad, weight: f64) -> Option<f64> {
+        let Bad { side, metric, user } = bad;
+        if user.is_some_and(|user| !self.users.counts(user)) {
+            return None;
+        }
+        let of_candidate = side == Side::Candidate;
+        if self.users.allows_clearance() {
+            self.harmless.bad(metric, of_candidate, weight);
+        }
+        let found = self.harmful.bad(metric, of_candidate, weight)?;
+        Some(found.verdict.evidence)
+    }
+
+    /// In what a candidate has to prove itself.
+    fn to_be_clear(&self) -> &'static [Metric] {
+        if self.judges_slow { &[Metric::Errors, Metric::Slow] } else { &[Metric::Errors] }
+    }
+}
+
+/// Evidence as it is told: its natural logarithm.
+#[expect(clippy::cast_possible_truncation, reason = "the logarithm of a float is small")]
+fn thousandths(evidence: f64) -> i64 {
+    (evidence.ln() * 1_000.0) as i64
 }
 
 impl Start {
@@ -119,27 +193,31 @@ impl Start {
 
 fn terms(tripwire: &Tripwire) -> Result<Terms, BadTerms> {
     let tolerated = f64::from(tripwire.tolerated) / 100.0;
-    // Nothing is ever cleared here, so what has to be ruled out only has to make sense.
-    let ruled_out = tolerated * 2.0;
-    let alpha = f64::from(tripwire.alpha) / 1_000_000.0;
-    Asked { tolerated, alpha, ruled_out, ..Asked::default() }.try_into()
+    let ruled_out = f64::from(tripwire.ruled_out) / 100.0;
+    let [alpha, beta] =
+        [tripwire.alpha, tripwire.beta].map(|chance| f64::from(chance) / 1_000_000.0);
+    Asked { tolerated, alpha, ruled_out, beta }.try_into()
 }
 
 #[cfg(test)]
 mod tests {
     use model::id::ReleaseId;
     use model::intent::Group;
+    use model::rollout::Guard;
 
     use super::*;
     use crate::stats::Book;
+
+    fn error(side: Side) -> Bad {
+        Bad { side, metric: Metric::Errors, user: None }
+    }
 
     const RELEASES: [u8; 2] = [1, 2];
 
     fn watch(weights: Weights, before: Option<&Watch>, book: &Book) -> Watch {
         let [candidate, baseline] =
             RELEASES.map(|n| ReleaseId::new(Timestamp::UNIX_EPOCH, [n; 10]));
-        let tripwire =
-            Tripwire { candidate, baseline, tolerated: 100, alpha: 10_000, slow_after: None };
+        let tripwire = Guard::default().tripwire(candidate, baseline);
         let place: model::name::Place = "shop/production".parse().expect("a place");
         let [candidate, baseline] = [candidate, baseline]
             .map(|release| book.counters(&Group { place: place.clone(), release }));
@@ -152,8 +230,9 @@ mod tests {
         let book = Book::new(1);
         let weights = Weights { candidate: 500, baseline: 9_500 };
         let watch = watch(weights, None, &book);
-        let trips: Vec<_> =
-            (0..20).filter_map(|_| watch.bad(Side::Candidate, Timestamp::UNIX_EPOCH)).collect();
+        let trips: Vec<_> = (0..20)
+            .filter_map(|_| watch.bad(error(Side::Candidate), Timestamp::UNIX_EPOCH))
+            .collect();
         let [trip] = &*trips else { panic!("one trip: {trips:?}") };
         assert_eq!(trip.generation, Generation(7));
         assert!(trip.log_evidence >= 4_605, "1 in 100 is wrong: {}", trip.log_evidence);
@@ -165,8 +244,8 @@ mod tests {
         let book = Book::new(1);
         let watch = watch(Weights { candidate: 5_000, baseline: 5_000 }, None, &book);
         for _ in 0..1_000 {
-            assert_eq!(watch.bad(Side::Candidate, Timestamp::UNIX_EPOCH), None);
-            assert_eq!(watch.bad(Side::Baseline, Timestamp::UNIX_EPOCH), None);
+            assert_eq!(watch.bad(error(Side::Candidate), Timestamp::UNIX_EPOCH), None);
+            assert_eq!(watch.bad(error(Side::Baseline), Timestamp::UNIX_EPOCH), None);
         }
     }
 
@@ -174,13 +253,36 @@ mod tests {
     fn evidence_outlives_a_shift_of_weights() {
         let book = Book::new(1);
         let first = watch(Weights { candidate: 100, baseline: 9_900 }, None, &book);
-        assert_eq!(first.bad(Side::Candidate, Timestamp::UNIX_EPOCH), None);
+        assert_eq!(first.bad(error(Side::Candidate), Timestamp::UNIX_EPOCH), None);
         let weights = Weights { candidate: 5_000, baseline: 5_000 };
         let needed = |before| {
             let watch = watch(weights, before, &book);
-            (1..100).find(|_| watch.bad(Side::Candidate, Timestamp::UNIX_EPOCH).is_some())
+            (1..100).find(|_| watch.bad(error(Side::Candidate), Timestamp::UNIX_EPOCH).is_some())
         };
         let alone = needed(None).expect("it trips");
         assert!(needed(Some(&first)).expect("it trips") < alone);
+    }
+
+    #[test]
+    fn who_fails_less_often_than_what_is_ruled_out_is_clear_in_the_end() {
+        let book = Book::new(1);
+        let watch = watch(Weights { candidate: 5_000, baseline: 5_000 }, None, &book);
+        assert!(!watch.judgement().is_clear);
+        for _ in 0..200 {
+            watch.bad(error(Side::Candidate), Timestamp::UNIX_EPOCH);
+            watch.bad(error(Side::Baseline), Timestamp::UNIX_EPOCH);
+        }
+        let judgement = watch.judgement();
+        assert!(judgement.is_clear && judgement.clearance >= judgement.clearance_needed);
+        assert!(judgement.harm < judgement.harm_needed);
+    }
+
+    #[test]
+    fn a_user_who_fails_a_hundred_times_counts_once() {
+        let book = Book::new(1);
+        let watch = watch(Weights { candidate: 500, baseline: 9_500 }, None, &book);
+        let of = |user| Bad { user: Some(user), ..error(Side::Candidate) };
+        assert!((0..100).all(|_| watch.bad(of(7), Timestamp::UNIX_EPOCH).is_none()));
+        assert!((0..100).any(|user| watch.bad(of(user), Timestamp::UNIX_EPOCH).is_some()));
     }
 }

@@ -46,9 +46,8 @@ impl Clock for SystemClock {
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
-    #[expect(clippy::disallowed_methods, reason = "this is the owner of the clock")]
     pub fn start() -> Self {
-        Self(Instant::now())
+        Self(moment())
     }
 
     pub fn elapsed(&self) -> Duration {
@@ -56,14 +55,16 @@ impl Stopwatch {
     }
 }
 
+/// This moment, on a clock that nobody sets.
+#[expect(clippy::disallowed_methods, reason = "this is the owner of the clock")]
+pub fn moment() -> Instant {
+    Instant::now()
+}
+
 /// Waits this long, however the clock is set meanwhile.
 #[expect(clippy::disallowed_methods, reason = "this is the owner of the clock")]
 pub async fn pause(length: Duration) {
     tokio::time::sleep(length).await;
-/// A moment on a clock that nobody sets, for how long something took.
-#[expect(clippy::disallowed_methods, reason = "this is the owner of the clock")]
-pub fn moment() -> std::time::Instant {
-    std::time::Instant::now()
 }
 
 /// Facts and wake-ups are stored to the microsecond, so nothing finer is ever shown to a decider.

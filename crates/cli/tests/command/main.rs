@@ -11,6 +11,7 @@ mod journal_follow;
 mod journal_store;
 mod journal_verify;
 mod kept;
+mod node;
 mod output;
 mod run;
 mod secret;

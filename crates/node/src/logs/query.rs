@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use model::id::InstanceId;
 use model::intent::Group;
+use model::name::Place;
 use serde::{Deserialize, Serialize};
 
 /// Which lines of which instances. What is not said does not narrow it.
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct LogQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<InstanceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<Group>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,6 +33,7 @@ impl LogQuery {
 
     pub(crate) fn fits(&self, instance: InstanceId, group: &Group, version: &str) -> bool {
         self.instance.is_none_or(|wanted| wanted == instance)
+            && self.place.as_ref().is_none_or(|wanted| *wanted == group.place)
             && self.group.as_ref().is_none_or(|wanted| wanted == group)
             && self.version.as_ref().is_none_or(|wanted| wanted == version)
     }

@@ -123,9 +123,6 @@ async fn by_http1(worker: &Rc<Worker>, peer: Rc<Peer>, mut wire: Wire) {
             request::serve(Rc::clone(worker), Rc::clone(&peer), asked)
         });
         let mut connection = Box::new(worker.http1.serve_connection(TokioIo::new(wire), service));
-        if worker.draining.get() {
-            Pin::new(&mut *connection).graceful_shutdown();
-        }
         let end = std::future::poll_fn(|cx| {
             loop {
                 if let Poll::Ready(end) = Pin::new(&mut *connection).poll(cx) {

@@ -246,6 +246,12 @@ impl Peer {
         self.waits_for_bytes.set(waits);
     }
 
+    /// Whether its protocol tells the client which requests are still answered, when a connection
+    /// ends.
+    pub(super) fn is_told_of_ends(&self) -> bool {
+        self.phase.get() == Phase::Many
+    }
+
     fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         self.since.set(self.now.get());

@@ -38,7 +38,8 @@ pub(super) async fn serve(
     peer.begin();
     let (parts, body) = request.into_parts();
     let has_body = !body.is_end_stream();
-    let closes = parts.version < Version::HTTP_2
+    let is_http1 = parts.version < Version::HTTP_2;
+    let closes = is_http1
         && has_body
         && parts.headers.contains_key(header::TRANSFER_ENCODING)
         && peer.must_end_after_chunked();
@@ -50,7 +51,11 @@ pub(super) async fn serve(
             exchange.run(parts, body, &mut entry).await
         }
     };
-    if closes {
+    // Who was promised that the connection stays may be about to send its next request: it is answered,
+    // and told that it was the last.
+    let is_last =
+        is_http1 && worker.draining.get() && answer.status() != StatusCode::SWITCHING_PROTOCOLS;
+    if closes || is_last {
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(mut entry) = entry {
@@ -135,7 +140,7 @@ impl Exchange<'_> {
                 None => return answer::busy("No instance is ready.", self.peer),
             }
         };
-        let judge = Judge::new(self.worker, &way, &shares, target, by, self.began);
+        let judge = Judge::new(self.worker, &way, &shares, target, by, user.known, self.began);
         way.site.budget.earn(way.route.retries.percent);
         head::forward(&mut parts.headers, self.peer, &self.host, &self.worker.chance);
         if let Some(entry) = entry {

@@ -5,14 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use model::intent::{Generation, Split, Trip};
+use model::id::ReleaseId;
+use model::intent::{Generation, Judgement, Split, Trip};
 use model::name::Place;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::split::{Shares, SplitError, without_candidate};
+use super::split::{Shares, SplitError, without};
 use crate::stats::Book;
-use crate::tripwire::{Side, Watch};
+use crate::tripwire::{Bad, Watch};
 
 /// A candidate of a place was cut off.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,13 +59,42 @@ impl Site {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.shares.load();
         let shares = Shares::new(&self.place, split, generation, book, before.watch.as_deref())?;
+        // A split that does not know of a trip, said while it happened, does not undo it.
+        let trip = told.trip.take().filter(|trip| split.acknowledges != Some(trip.generation));
+        let shares = match &trip {
+            Some(trip) => self.cut(trip.candidate, split, generation, book)?,
+            None => shares,
+        };
         self.shares.store(Arc::new(shares));
-        *told = Told { split: split.clone(), generation, trip: None };
+        *told = Told { split: split.clone(), generation, trip };
         Ok(())
+    }
+
+    /// Cuts a candidate off that was cut off before, in an earlier life of the node.
+    pub(super) fn tripped(&self, trip: Trip, book: &Book) -> Result<(), SplitError> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let shares = self.cut(trip.candidate, &told.split, told.generation, book)?;
+        self.shares.store(Arc::new(shares));
+        told.trip = Some(trip);
+        Ok(())
+    }
+
+    fn cut(
+        &self,
+        candidate: ReleaseId,
+        split: &Split,
+        generation: Generation,
+        book: &Book,
+    ) -> Result<Shares, SplitError> {
+        Shares::new(&self.place, &without(candidate, split), generation, book, None)
     }
 
     pub(super) fn trip(&self) -> Option<Trip> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).trip.clone()
+    }
+
+    pub(super) fn judgement(&self) -> Option<Judgement> {
+        self.shares.load().watch.as_ref().map(|watch| watch.judgement())
     }
 
     /// A request of one side went badly. If that proves enough, the candidate gets no more, for
@@ -72,19 +102,18 @@ impl Site {
     pub(super) fn bad(
         &self,
         watch: &Watch,
-        side: Side,
+        bad: Bad,
         now: Timestamp,
         book: &Book,
         trips: &UnboundedSender<Tripped>,
     ) {
-        let Some(trip) = watch.bad(side, now) else { return };
+        let Some(trip) = watch.bad(bad, now) else { return };
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.generation != trip.generation {
             // Another split was told in between, and begins with its own evidence.
             return;
         }
-        let rest = without_candidate(&told.split);
-        match Shares::new(&self.place, &rest, told.generation, book, None) {
+        match self.cut(trip.candidate, &told.split, told.generation, book) {
             Ok(shares) => self.shares.store(Arc::new(shares)),
             Err(error) => {
                 tracing::error!(place = %self.place, %error, "cannot cut the candidate off");

@@ -178,21 +178,27 @@ impl Shares {
     }
 }
 
-/// A split without its candidate: its part goes to the others as they share what they have, and to
-/// the baseline if they have nothing. Its cohorts go to the baseline, its shadow nowhere.
-pub(super) fn without_candidate(split: &Split) -> Split {
+/// A split without a candidate that was cut off: its part goes to the others as they share what
+/// they have, and to the baseline if they have nothing. Its cohorts go to the baseline, its shadow
+/// nowhere.
+pub(super) fn without(candidate: ReleaseId, split: &Split) -> Split {
     let mut rest = split.clone();
-    let Some(tripwire) = rest.tripwire.take() else { return rest };
-    rest.shares.retain(|share| share.release != tripwire.candidate);
+    let baseline = rest.tripwire.take().map(|tripwire| tripwire.baseline);
+    rest.shares.retain(|share| share.release != candidate);
     if rest.shares.iter().all(|share| share.weight == Weight::NONE) {
-        for share in rest.shares.iter_mut().filter(|share| share.release == tripwire.baseline) {
+        for share in rest.shares.iter_mut().filter(|share| Some(share.release) == baseline) {
             share.weight = Weight::ALL;
         }
     }
-    for cohort in rest.cohorts.iter_mut().filter(|cohort| cohort.release == tripwire.candidate) {
-        cohort.release = tripwire.baseline;
-    }
-    rest.shadow.take_if(|share| share.release == tripwire.candidate);
+    rest.cohorts.retain_mut(|cohort| {
+        if cohort.release == candidate
+            && let Some(baseline) = baseline
+        {
+            cohort.release = baseline;
+        }
+        cohort.release != candidate
+    });
+    rest.shadow.take_if(|share| share.release == candidate);
     rest
 }
 
@@ -255,7 +261,8 @@ impl User {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use model::intent::{Cohort, Share, Tripwire};
+    use model::intent::{Cohort, Share};
+    use model::rollout::Guard;
 
     use super::*;
 
@@ -357,19 +364,12 @@ mod tests {
 
     #[test]
     fn without_its_candidate_the_others_share_what_it_had() {
-        let tripwire = Tripwire {
-            candidate: release(1),
-            baseline: release(0),
-            tolerated: 100,
-            alpha: 10_000,
-            slow_after: None,
-        };
         let mut told = split(&[0, 10_000]);
-        told.tripwire = Some(tripwire.clone());
+        told.tripwire = Some(Guard::default().tripwire(release(1), release(0)));
         let mark = Mark::Header { name: "x-beta".to_owned(), value: "yes".to_owned() };
         told.cohorts.push(Cohort { mark, release: release(1) });
         told.shadow = Some(Share { release: release(1), weight: Weight::ALL });
-        let rest = without_candidate(&told);
+        let rest = without(release(1), &told);
         assert_eq!(rest.shares, [Share { release: release(0), weight: Weight::ALL }]);
         assert_eq!(rest.cohorts[0].release, release(0));
         assert_eq!(rest.shadow, None);

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use evidence::combined::Metric;
 use ports::clock::moment;
 
 use super::access_log::Entry;
@@ -14,7 +15,7 @@ use super::table::Way;
 use super::worker::Worker;
 use crate::rota::Busy;
 use crate::stats::Counters;
-use crate::tripwire::Side;
+use crate::tripwire::{Bad, Side};
 
 /// A request that an instance has under way.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(super) struct Judge {
     counters: Arc<Counters>,
     /// Nobody's if it did not come by chance: the trial is about chance.
     side: Option<Side>,
+    /// Stands for the user, where that is what the release was chosen by.
+    user: Option<u64>,
     is_bad: bool,
     pub(super) began: Instant,
 }
@@ -50,6 +53,7 @@ impl Judge {
         shares: &Arc<Shares>,
         target: &Target,
         by: By,
+        user: Option<u64>,
         began: Instant,
     ) -> Self {
         target.counters.of(worker.number).request();
@@ -59,6 +63,7 @@ impl Judge {
             shares: Arc::clone(shares),
             counters: Arc::clone(&target.counters),
             side: target.side.filter(|_| by != By::Cohort),
+            user: user.filter(|_| by == By::User),
             is_bad: false,
             began,
         }
@@ -73,21 +78,24 @@ impl Judge {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.counters().answer(status, micros);
         let slow = self.shares.watch.as_ref().map_or(u64::MAX, |watch| watch.slow_micros());
-        if status >= 500 || micros > slow {
-            self.bad();
+        if status >= 500 {
+            self.bad(Metric::Errors);
+        } else if micros > slow {
+            self.bad(Metric::Slow);
         }
     }
 
     /// It went badly, for whatever reason. When this returns, a candidate that has thereby proved
     /// too bad gets no more.
-    pub(super) fn bad(&mut self) {
+    pub(super) fn bad(&mut self, metric: Metric) {
         if std::mem::replace(&mut self.is_bad, true) {
             return;
         }
         self.counters().bad();
         if let (Some(watch), Some(side)) = (&self.shares.watch, self.side) {
             let shared = &self.worker.shared;
-            self.way.site.bad(watch, side, shared.now(), &shared.book, &shared.trips);
+            let bad = Bad { side, metric, user: self.user };
+            self.way.site.bad(watch, bad, shared.now(), &shared.book, &shared.trips);
         }
     }
 }
@@ -106,7 +114,7 @@ impl Story {
     }
 
     fn ended_badly(&mut self) {
-        self.judge.bad();
+        self.judge.bad(Metric::Errors);
         self.backend.failed(moment());
         // That the client does not get the rest is not its doing.
         self.is_whole = true;

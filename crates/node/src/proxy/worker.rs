@@ -14,9 +14,11 @@ use hyper::Version;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use jiff::Timestamp;
+use ports::clock::moment;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::access_log::{Entry, Lines, Sampler};
 use super::backend::Backends;
@@ -27,6 +29,9 @@ use super::{LocalExecutor, Shared};
 
 /// How often a worker looks at its connections.
 const LOOKS_PER_SECOND: u64 = 2;
+/// How long a client that keeps a connection without using it may still send a request on it, when
+/// the worker drains. Closed at once, it would meet every request that is on its way.
+const LAST_REQUEST: Duration = Duration::from_secs(5);
 /// After so many an accepting loop lets the connections have their turn.
 const ACCEPTS_IN_A_ROW: u32 = 16;
 /// How long nothing is accepted when the process has no more files.
@@ -60,6 +65,8 @@ impl std::fmt::Debug for Worker {
 /// What a worker is told from outside.
 #[derive(Debug)]
 pub(super) enum Order {
+    /// Accept from these too.
+    Open(Doors),
     /// Accept no more, end what is under way, and say when that is done.
     Drain { grace: Duration, done: oneshot::Sender<usize> },
 }
@@ -69,6 +76,18 @@ pub(super) enum Order {
 pub(super) struct Doors {
     pub(super) plain: Vec<std::net::TcpListener>,
     pub(super) encrypted: Vec<std::net::TcpListener>,
+}
+
+impl Doors {
+    pub(super) fn clones(
+        plain: &[std::net::TcpListener],
+        encrypted: &[std::net::TcpListener],
+    ) -> io::Result<Self> {
+        let clones = |listeners: &[std::net::TcpListener]| {
+            listeners.iter().map(std::net::TcpListener::try_clone).collect::<io::Result<Vec<_>>>()
+        };
+        Ok(Self { plain: clones(plain)?, encrypted: clones(encrypted)? })
+    }
 }
 
 /// Works until it is told to drain, or until nobody can tell it any more.
@@ -90,27 +109,33 @@ async fn work(
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) -> io::Result<()> {
     let worker = Rc::new(Worker::new(number, shared));
-    let mut accepting = Vec::new();
-    for (listeners, encrypted) in [(doors.plain, false), (doors.encrypted, true)] {
-        for listener in listeners {
-            listener.set_nonblocking(true)?;
-            let listener = TcpListener::from_std(listener)?;
-            let accept = accept(Rc::clone(&worker), listener, encrypted);
-            accepting.push(tokio::task::spawn_local(accept));
-        }
-    }
+    let mut accepting = open(&worker, doors)?;
     let looking = tokio::task::spawn_local(look(Rc::clone(&worker)));
-    let Some(Order::Drain { grace, done }) = orders.recv().await else { return Ok(()) };
+    let (grace, done) = loop {
+        match orders.recv().await {
+            Some(Order::Open(doors)) => accepting.extend(open(&worker, doors)?),
+            Some(Order::Drain { grace, done }) => break (grace, done),
+            None => return Ok(()),
+        }
+    };
     for accepting in accepting {
         accepting.abort();
     }
     worker.draining.set(true);
-    for peer in worker.peers.borrow().values() {
-        peer.ask(Ask::Drain);
-    }
+    let drain = |all: bool| {
+        let peers = worker.peers.borrow();
+        for peer in peers.values().filter(|peer| all || peer.is_told_of_ends()) {
+            peer.ask(Ask::Drain);
+        }
+    };
+    drain(false);
     let empty = async {
         let mut ticks = tokio::time::interval(Duration::from_millis(5));
+        let last_request = moment() + grace.min(LAST_REQUEST);
         while !worker.peers.borrow().is_empty() {
+            if moment() >= last_request {
+                drain(true);
+            }
             ticks.tick().await;
         }
     };
@@ -121,6 +146,19 @@ async fn work(
     // Whoever drains may have stopped waiting.
     let _ = done.send(left);
     Ok(())
+}
+
+fn open(worker: &Rc<Worker>, doors: Doors) -> io::Result<Vec<JoinHandle<()>>> {
+    let mut accepting = Vec::new();
+    for (listeners, encrypted) in [(doors.plain, false), (doors.encrypted, true)] {
+        for listener in listeners {
+            listener.set_nonblocking(true)?;
+            let listener = TcpListener::from_std(listener)?;
+            let accept = accept(Rc::clone(worker), listener, encrypted);
+            accepting.push(tokio::task::spawn_local(accept));
+        }
+    }
+    Ok(accepting)
 }
 
 impl Worker {
@@ -272,7 +310,7 @@ async fn look(worker: Rc<Worker>) {
         looks_per_second: LOOKS_PER_SECOND,
     };
     let mut ticks = tokio::time::interval(Duration::from_millis(1_000 / LOOKS_PER_SECOND));
-    let began = ports::clock::moment();
+    let began = moment();
     loop {
         ticks.tick().await;
         worker.now.set(ms(began.elapsed()));

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use evidence::histogram::{BUCKETS, Histogram};
 use jiff::Timestamp;
 use model::intent::Group;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ const NUMBERS: usize = 6_000_000;
 /// What came within one second.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Second {
-    /// Grows by one with every second that is kept.
+    /// Grows with every second that is kept, also from one process to the next.
     pub sequence: u64,
     /// When it ended.
     pub at: Timestamp,
@@ -54,6 +55,38 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Adds what was counted elsewhere, or at another time.
+    pub fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        for (mine, theirs) in self.answers.iter_mut().zip(other.answers) {
+            *mine += theirs;
+        }
+        self.connect_errors += other.connect_errors;
+        self.timeouts += other.timeouts;
+        self.cut += other.cut;
+        self.aborted += other.aborted;
+        self.retries += other.retries;
+        self.bad += other.bad;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        let mut latency: BTreeMap<u16, u64> = self.latency.iter().copied().collect();
+        for (bucket, count) in &other.latency {
+            *latency.entry(*bucket).or_default() += count;
+        }
+        self.latency = latency.into_iter().collect();
+    }
+
+    /// How long answers took to begin.
+    pub fn latencies(&self) -> Histogram {
+        let mut counts = vec![0; BUCKETS];
+        for (bucket, count) in &self.latency {
+            if let Some(kept) = counts.get_mut(usize::from(*bucket)) {
+                *kept = *count;
+            }
+        }
+        Histogram::of_counts(counts)
+    }
+
     pub(super) fn events(&self) -> u64 {
         [self.requests, self.bad, self.aborted, self.bytes_in, self.bytes_out]
             .iter()
@@ -96,17 +129,20 @@ pub(super) struct Hour {
 }
 
 impl Hour {
-    pub(super) fn push(&mut self, at: Timestamp, rows: Vec<Row>) {
+    /// Returns the number of the newest second that is kept.
+    pub(super) fn push(&mut self, at: Timestamp, rows: Vec<Row>) -> u64 {
         if rows.is_empty() {
-            return;
+            return self.last;
         }
-        self.last += 1;
+        // Whoever has read the seconds of the process before goes on with those of this one.
+        self.last = (self.last + 1).max(u64::try_from(at.as_second()).unwrap_or(0));
         self.numbers += numbers(&rows);
         self.seconds.push_back(Second { sequence: self.last, at, rows });
         while self.seconds.len() > SECONDS || self.numbers > NUMBERS {
-            let Some(oldest) = self.seconds.pop_front() else { return };
+            let Some(oldest) = self.seconds.pop_front() else { break };
             self.numbers -= numbers(&oldest.rows);
         }
+        self.last
     }
 
     pub(super) fn after(&self, sequence: u64, most: usize) -> Vec<Second> {

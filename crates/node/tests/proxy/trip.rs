@@ -3,19 +3,15 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use model::intent::{Cohort, Generation, Mark, Split, Tripwire};
+use model::intent::{Cohort, Generation, Mark, Split};
+use model::rollout::Guard;
 
 use crate::stage::{Backend, Stage, place, release, share};
 
 fn split(weight: u16, slow_after: Option<jiff::SignedDuration>) -> Split {
     let mut split: Split = vec![share((1, 10_000 - weight)), share((2, weight))].into();
-    split.tripwire = Some(Tripwire {
-        candidate: release(2),
-        baseline: release(1),
-        tolerated: 100,
-        alpha: 10_000,
-        slow_after,
-    });
+    let guard = Guard { slow_after, ..Guard::default() };
+    split.tripwire = Some(guard.tripwire(release(2), release(1)));
     let mark = Mark::Header { name: "x-beta".to_owned(), value: "1".to_owned() };
     split.cohorts.push(Cohort { mark, release: release(2) });
     split
@@ -56,9 +52,14 @@ fn a_candidate_that_fails_is_cut_off_with_the_deciding_answer() {
     assert_eq!(trip.candidate_seen.bad, u64::from(failed));
     assert_eq!(trip.baseline_seen.bad, 0);
     let told = stage.trips.try_recv().expect("it was told");
-    assert_eq!((told.place, told.trip), (place(), trip));
+    assert_eq!((told.place, told.trip), (place(), trip.clone()));
 
-    stage.split(&split(0, None), 8);
+    // A split that was on its way when it happened does not bring the candidate back.
+    stage.split(&split(5_000, None), 8);
+    assert_eq!(stage.proxy().trip(&place()), Some(trip));
+    assert!((0..50).all(|_| stage.get("/").status == 200));
+    let aware = Split { acknowledges: Some(Generation(7)), ..split(0, None) };
+    stage.split(&aware, 9);
     assert_eq!(stage.proxy().trip(&place()), None);
 }
 
