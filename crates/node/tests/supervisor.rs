@@ -11,10 +11,3 @@ mod supervisor {
     mod logs;
     mod traffic;
 }
-
-/// The program beside each instance: this one, started again.
-#[test]
-#[ignore = "it is started by the other tests"]
-fn keeper() {
-    node::keeper::main();
-}

@@ -11,46 +11,26 @@ use ports::clock::SystemClock;
 use ports::entropy::SystemEntropy;
 
 use super::bench::{
-    Bench, eventually, group, is_alive, kill_all_in, open, server, settings, workload, written,
+    Bench, SERVER, command, eventually, example, group, is_alive, kill_all_in, open, server, set,
+    settings, workload, written,
 };
 
-/// Where the process that is to be killed finds what it is to run.
-const FOLDER: &str = "NODE_FOLDER";
 const COUNT: u32 = 3;
-
-/// A node that supervises some servers, and says so when they are ready.
-#[tokio::test]
-#[ignore = "it is started by the other tests, and killed"]
-async fn node() {
-    let folder = std::env::var(FOLDER).unwrap();
-    let folder = Path::new(&folder);
-    let (_, supervisor) = open(&folder.join("node"));
-    let mut server = server(&folder.join("work"));
-    server.command = super::bench::command(&[
-        "sh",
-        "-c",
-        "while :; do echo tick; sleep 0.05; done &
-        exec python3 -c \"$SERVER\"",
-    ]);
-    super::bench::set(&mut server, "SERVER", super::bench::SERVER);
-    supervisor.ensure(&group(1), COUNT, Arc::new(server));
-    let mut changes = supervisor.changes();
-    loop {
-        let instances = supervisor.instances();
-        let text = serde_json::to_string(&instances).unwrap();
-        println!("\n{text}");
-        changes.changed().await.unwrap();
-    }
-}
 
 struct Node(Child);
 
 impl Node {
     /// Returns when all of its instances are ready.
     fn start(folder: &Path) -> (Self, Vec<InstanceReport>) {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "supervisor::adoption::node", "--ignored", "--nocapture"])
-            .env(FOLDER, folder)
+        let mut ticking = server(&folder.join("work"));
+        let script = "while :; do echo tick; sleep 0.05; done & exec python3 -c \"$SERVER\"";
+        ticking.command = command(&["sh", "-c", script]);
+        set(&mut ticking, "SERVER", SERVER);
+        let workload = folder.join("workload.json");
+        std::fs::write(&workload, serde_json::to_vec(&ticking).unwrap()).unwrap();
+        let mut child = Command::new(example("supervise"))
+            .args([&folder.join("node"), &workload])
+            .arg(COUNT.to_string())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

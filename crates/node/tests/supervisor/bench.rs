@@ -160,17 +160,24 @@ fn open_with(folder: &Path, settings: Settings, clock: Arc<dyn Clock>) -> (Arc<R
     (rota, supervisor)
 }
 
-/// The keeper is this program, started again as one of its tests.
 pub(crate) fn settings() -> Settings {
-    let args = ["--exact", "keeper", "--ignored", "--nocapture", "--test-threads=2"];
-    let mut settings = Settings::new(Launcher {
-        program: std::env::current_exe().unwrap(),
-        args: args.map(Into::into).to_vec(),
-    });
+    let launcher = Launcher { program: example("internal_instance"), args: Vec::new() };
+    let mut settings = Settings::new(launcher);
     settings.backoff.first = Duration::from_millis(20);
     settings.backoff.most = Duration::from_millis(100);
     settings.log_budget = 1 << 20;
     settings
+}
+
+/// A program that cargo builds with the tests.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let mut program = std::env::current_exe().unwrap();
+    program.pop();
+    program.pop();
+    program.push("examples");
+    program.push(name);
+    assert!(program.exists(), "build it first: cargo build -p node --examples");
+    program
 }
 
 pub(crate) fn group(number: u8) -> Group {
