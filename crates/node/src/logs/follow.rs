@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use model::id::InstanceId;
 use model::intent::Group;
 use ports::clock::pause;
@@ -72,12 +73,17 @@ impl LogStream {
         let mut past = Vec::new();
         for mut log in stream.new_logs() {
             let entries = log.reader.last(most, stream.query.since);
-            past.extend(entries.into_iter().map(|entry| log.of.line(entry)));
+            // Lines of one log stay in their order, also when the clock was set back meanwhile.
+            let mut latest = Timestamp::MIN;
+            past.extend(entries.into_iter().map(|entry| {
+                latest = latest.max(entry.at);
+                (latest, log.of.line(entry))
+            }));
             stream.logs.push(log);
         }
-        // Those of one instance stay as they were.
-        past.sort_by_key(|line| line.at);
-        stream.ready.extend(past.split_off(past.len().saturating_sub(most)));
+        past.sort_by_key(|(at, _)| *at);
+        let surplus = past.len().saturating_sub(most);
+        stream.ready.extend(past.into_iter().skip(surplus).map(|(_, line)| line));
         stream
     }
 

@@ -5,7 +5,6 @@ use std::io::{self, Seek as _, Write as _};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use ports::clock::{Clock as _, SystemClock};
 
 use super::{file, files};
 
@@ -78,8 +77,7 @@ impl Writer {
             return;
         }
         if self.lost > 0 {
-            let time = format!("{:.6}", SystemClock.now());
-            let (lost, why) = (self.lost, &self.why);
+            let (time, lost, why) = (&self.time, self.lost, &self.why);
             let word = format!("{time} k {lost} lines before this one are lost: {why}\n");
             if self.put(word.as_bytes()).is_ok() {
                 self.lost = 0;
