@@ -34,9 +34,9 @@ fn main() -> Result<(), Failure> {
     let backend: SocketAddr = backend.parse()?;
     let place: Place = "shop/production".parse()?;
     let [baseline, candidate] = [1, 2].map(|n| ReleaseId::new(Timestamp::UNIX_EPOCH, [n; 10]));
-    for release in [baseline, candidate] {
+    for (release, number) in [(baseline, 1), (candidate, 2)] {
         let group = Group { place: place.clone(), release };
-        let instance = InstanceId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+        let instance = InstanceId::new(Timestamp::UNIX_EPOCH, [number; 10]);
         rota.enter(Seat::new(group, instance, backend, Timestamp::UNIX_EPOCH));
     }
     let mut split: Split = vec![Share { release: baseline, weight: Weight::ALL }].into();

@@ -124,7 +124,7 @@ const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
-/// GET http://a/
+/// A request for the whole of a host that is called `a`.
 const GET: &[u8] = &[0x82, 0x86, 0x84, 0x41, 1, b'a'];
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {

@@ -353,10 +353,7 @@ impl Reader {
     }
 
     fn request(&mut self) -> io::Result<Option<Asked>> {
-        let head = match self.until(b"\r\n\r\n") {
-            Ok(head) => head,
-            Err(_) => return Ok(None),
-        };
+        let Ok(head) = self.until(b"\r\n\r\n") else { return Ok(None) };
         if header(&head, "expect").is_some() {
             return Ok(Some(Asked { head, body: Vec::new() }));
         }
