@@ -117,8 +117,8 @@ impl Hands {
         }
         let kept = self.traffic.kept(place).await?;
         let shares = kept.map(|kept| kept.want.shares).unwrap_or_default();
-        let trip = self.traffic.trip(place).await?;
-        let judgement = self.traffic.judgement(place).await?;
+        let trip = self.traffic.trip(place).await?.map(Box::new);
+        let judgement = self.traffic.judgement(place).await?.map(Box::new);
         Ok(Survey { groups, shares, trip, judgement })
     }
 }

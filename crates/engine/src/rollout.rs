@@ -330,7 +330,7 @@ impl Turn {
     /// A trip that was not acted on yet. In every state it has to be acknowledged, or no split is
     /// taken over any more.
     fn unknown_trip(&self, survey: &Survey) -> Option<Trip> {
-        let trip = survey.trip.as_ref()?;
+        let trip = survey.trip.as_deref()?;
         let is_news = self.next.tripped != Some(trip.generation);
         is_news.then(|| trip.clone())
     }
@@ -339,19 +339,17 @@ impl Turn {
     fn yield_to(&mut self, trip: Trip) -> Reason {
         self.next.tripped = Some(trip.generation);
         match self.next.phase {
-            Phase::Starting { .. } | Phase::Shifting { .. } | Phase::Holding { .. }
+            // Where a split was refused for the trip, it goes back already: this is the reason behind.
+            Phase::Starting { .. }
+            | Phase::Shifting { .. }
+            | Phase::Holding { .. }
+            | Phase::Retreating { because: Because::Hindered { .. } }
                 if trip.candidate == self.next.candidate.id =>
             {
                 self.retreat(Because::Harm { trip })
             }
             // The splits of before have left a trip: what is wanted now can be said with it.
             Phase::Shifting { step } => self.shift(step),
-            // The split that was refused for the trip is why it goes back: this is the reason behind.
-            Phase::Retreating { because: Because::Hindered { .. } }
-                if trip.candidate == self.next.candidate.id =>
-            {
-                self.retreat(Because::Harm { trip })
-            }
             Phase::Retreating { .. } => {
                 self.steer_to_stable();
                 Reason::new("the way back acknowledges the trip")

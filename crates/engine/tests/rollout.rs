@@ -60,7 +60,7 @@ fn who_was_cut_off_goes_back_and_every_later_split_says_so() {
     let mut road = Road::guarded();
     assert_eq!(road.tripwire(), Some("1.5.0 against 1.4.1".to_owned()));
     road.weights_are_set(3);
-    road.answers(at(20), at(20), Survey { trip: Some(trip(4)), ..survey(2, false) });
+    road.answers(at(20), at(20), Survey { trip: Some(Box::new(trip(4))), ..survey(2, false) });
     assert_eq!(kinds(&road.last), ["rollout.retreating"]);
     assert_eq!(wants(&road.last), ["100 % to 1.4.1"]);
     assert_eq!(road.acknowledged(), Some(Generation(4)));
@@ -77,7 +77,7 @@ fn a_trip_that_came_first_is_acknowledged_once_it_is_known() {
     assert_eq!(wants(&road.last), ["100 % to 1.4.1"]);
     assert_eq!(road.acknowledged(), None);
     road.answered(at(5), weights_of(), Outcome::Failed("it was cut off".to_owned()));
-    road.answers(at(6), at(6), Survey { trip: Some(trip(4)), ..survey(2, false) });
+    road.answers(at(6), at(6), Survey { trip: Some(Box::new(trip(4))), ..survey(2, false) });
     assert_eq!(wants(&road.last), ["100 % to 1.4.1"]);
     assert_eq!(road.acknowledged(), Some(Generation(4)));
     assert_eq!(kinds(&road.last), ["rollout.retreating"], "now the reason is known");
@@ -91,7 +91,7 @@ fn the_trip_of_an_earlier_candidate_stops_nobody() {
     let mut road = Road::guarded();
     road.weights_are_set(3);
     let earlier = Trip { candidate: release("1.3.0").id, ..trip(2) };
-    road.answers(at(20), at(20), Survey { trip: Some(earlier), ..survey(2, false) });
+    road.answers(at(20), at(20), Survey { trip: Some(Box::new(earlier)), ..survey(2, false) });
     assert_eq!(kinds(&road.last), [""; 0]);
     assert!(matches!(road.state().phase, Phase::Holding { .. }));
 }
@@ -371,7 +371,7 @@ fn judged(requests: u64, is_clear: bool) -> Survey {
         baseline_seen: Seen { requests: 9 * requests, bad: 30 },
     };
     let groups = vec![candidate, health("1.4.1", 2, false)];
-    Survey { groups, judgement: Some(judgement), ..Survey::default() }
+    Survey { groups, judgement: Some(Box::new(judgement)), ..Survey::default() }
 }
 
 fn survey(ready: u32, crash_looping: bool) -> Survey {

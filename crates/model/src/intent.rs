@@ -364,10 +364,10 @@ pub struct Survey {
     pub shares: Vec<Share>,
     /// The candidate that was cut off under the split in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trip: Option<Trip>,
+    pub trip: Option<Box<Trip>>,
     /// What is known of the candidate that a tripwire watches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub judgement: Option<Judgement>,
+    pub judgement: Option<Box<Judgement>>,
 }
 
 impl Survey {

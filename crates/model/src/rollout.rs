@@ -359,11 +359,15 @@ pub struct Evidence {
     pub bad: u64,
     /// What the requests prove, where the candidate is judged by them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub judgement: Option<Judgement>,
+    pub judgement: Option<Box<Judgement>>,
 }
 
 impl Evidence {
-    pub fn new(asked_at: Timestamp, health: &GroupHealth, judgement: Option<Judgement>) -> Self {
+    pub fn new(
+        asked_at: Timestamp,
+        health: &GroupHealth,
+        judgement: Option<Box<Judgement>>,
+    ) -> Self {
         let GroupHealth { wanted, ready, restarts, requests, bad, .. } = *health;
         Self { asked_at, wanted, ready, restarts, requests, bad, judgement }
     }

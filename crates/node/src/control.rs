@@ -15,7 +15,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse as _, Json, Response};
+use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use futures_util::stream::{self, Stream};
 use model::id::ReleaseId;
@@ -105,7 +105,7 @@ async fn want(
 ) -> Response {
     let WantInstances { generation, count, workload } = match word(&body) {
         Ok(word) => word,
-        Err(refusal) => return refusal,
+        Err(nonsense) => return nonsense.into_response(),
     };
     let group = Group { place: Place { service, environment }, release };
     let want = Instances { group, count };
@@ -123,7 +123,7 @@ async fn steer(State(node): Asked, Path((service, environment)): OfPlace, body: 
         Ok(Steer { generation, split }) => {
             taken(node.steer(Place { service, environment }, split, generation).await)
         }
-        Err(refusal) => refusal,
+        Err(nonsense) => nonsense.into_response(),
     }
 }
 
@@ -136,7 +136,7 @@ async fn lead(State(node): Asked, Path((service, environment)): OfPlace, body: B
         Ok(Lead { generation, route }) => {
             taken(node.lead(Place { service, environment }, route, generation).await)
         }
-        Err(refusal) => refusal,
+        Err(nonsense) => nonsense.into_response(),
     }
 }
 
@@ -205,7 +205,7 @@ async fn seconds(State(node): Asked, Query(seconds): Query<Seconds>) -> Response
 async fn logs(State(node): Asked, body: Bytes) -> Response {
     let query: LogQuery = match word(&body) {
         Ok(query) => query,
-        Err(refusal) => return refusal,
+        Err(nonsense) => return nonsense.into_response(),
     };
     let logs = match node.logs(query).await {
         Ok(logs) => logs,
@@ -241,10 +241,17 @@ async fn metrics(State(node): Asked) -> Response {
 
 /// Reads a word. One that is cut short never comes here; one that says more than this version
 /// knows is refused, because what is not understood cannot be promised.
-fn word<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
-    serde_json::from_slice(body).map_err(|error| {
+fn word<T: DeserializeOwned>(body: &[u8]) -> Result<T, Nonsense> {
+    serde_json::from_slice(body).map_err(Nonsense)
+}
+
+struct Nonsense(serde_json::Error);
+
+impl IntoResponse for Nonsense {
+    fn into_response(self) -> Response {
+        let Self(error) = self;
         (StatusCode::BAD_REQUEST, format!("the word makes no sense: {error}")).into_response()
-    })
+    }
 }
 
 fn taken(answer: Result<(), Refused>) -> Response {

@@ -107,14 +107,12 @@ impl Node {
         }
         let here = place.clone();
         let keep = move |told: &mut Told| told.lead(&here, route.as_ref(), generation);
-        self.take(keep, |led| match led.route {
-            Some(route) => {
-                self.proxy.set_route(&route).map_err(|why| Refused::Wrong(why.to_string()))
+        self.take(keep, |led| {
+            if let Some(route) = led.route {
+                return self.proxy.set_route(&route).map_err(|why| Refused::Wrong(why.to_string()));
             }
-            None => {
-                self.proxy.remove_route(&place);
-                Ok(())
-            }
+            self.proxy.remove_route(&place);
+            Ok(())
         })
         .await
     }

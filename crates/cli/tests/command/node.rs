@@ -59,13 +59,13 @@ async fn an_heir_that_dies_before_it_serves_changes_nothing() {
 async fn a_candidate_that_fails_is_cut_off_until_somebody_acknowledges_it() {
     let mut node = Given::serving(&[(OLD, 1, "well"), (NEW, 1, "fails")]).await;
     node.client()
-        .steer(&node.split(guarded(2_000)), Generation(2))
+        .steer(&Given::split(guarded(2_000)), Generation(2))
         .await
         .expect("it is taken over");
     let requests = Requests::begin(&node, 4);
     let trip = loop {
         requests.some_more().await;
-        if let Some(trip) = node.client().trip(&node.place()).await.unwrap() {
+        if let Some(trip) = node.client().trip(&Given::place()).await.unwrap() {
             break trip;
         }
     };
@@ -81,7 +81,7 @@ async fn a_candidate_that_fails_is_cut_off_until_somebody_acknowledges_it() {
     assert_eq!(unaware, Err(Rejection::Tripped(Box::new(trip.clone()))));
     node.kill();
     node.begin("");
-    assert_eq!(node.client().trip(&node.place()).await, Ok(Some(trip.clone())));
+    assert_eq!(node.client().trip(&Given::place()).await, Ok(Some(trip.clone())));
     let after = Requests::begin(&node, 2);
     after.some_more().await;
     assert_eq!(after.end().await, Vec::<String>::new());
@@ -89,8 +89,8 @@ async fn a_candidate_that_fails_is_cut_off_until_somebody_acknowledges_it() {
     assert!(status.out.contains("was cut off"), "{status:?}");
 
     let back = Split { acknowledges: Some(trip.generation), ..shares(&[(OLD, 10_000)]) };
-    node.client().steer(&node.split(back), Generation(3)).await.expect("it knows of the trip");
-    assert_eq!(node.client().trip(&node.place()).await, Ok(None));
+    node.client().steer(&Given::split(back), Generation(3)).await.expect("it knows of the trip");
+    assert_eq!(node.client().trip(&Given::place()).await, Ok(None));
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn replacing_every_instance_under_load_loses_no_request() {
 async fn a_crash_says_what_was_printed_last() {
     let node = Given::serving(&[(NEW, 1, "dies")]).await;
     let health = loop {
-        let health = node.client().health(&node.place()).await.unwrap();
+        let health = node.client().health(&Given::place()).await.unwrap();
         if health.iter().any(|group| group.crash_looping) {
             break health;
         }
@@ -132,8 +132,8 @@ async fn words_that_cannot_be_followed_are_refused_and_change_nothing() {
     assert_eq!(older, Err(Rejection::Older(Generation(1))));
     let twice = node.steer(2, &[(OLD, 5_000), (OLD, 5_000)]).await;
     assert!(matches!(&twice, Err(Rejection::Refused(why)) if why.contains("twice")), "{twice:?}");
-    let route = Route { hosts: vec!["no host".to_owned()], ..node.route() };
-    let wrong = node.client().lead(&node.place(), Some(&route), Generation(2)).await;
+    let route = Route { hosts: vec!["no host".to_owned()], ..Given::route() };
+    let wrong = node.client().lead(&Given::place(), Some(&route), Generation(2)).await;
     assert!(matches!(&wrong, Err(Rejection::Refused(why)) if why.contains("no host")), "{wrong:?}");
 
     for (header, body, says) in [
@@ -167,17 +167,20 @@ async fn words_that_cannot_be_followed_are_refused_and_change_nothing() {
 async fn a_page_can_stand_in_for_the_instances() {
     let node = Given::serving(&[(OLD, 1, "well")]).await;
     let page = Instead::Maintenance { message: "back at noon".to_owned(), retry_after: None };
-    let route = Route { instead: Some(page), ..node.route() };
-    node.client().lead(&node.place(), Some(&route), Generation(2)).await.expect("it is taken over");
+    let route = Route { instead: Some(page), ..Given::route() };
+    node.client()
+        .lead(&Given::place(), Some(&route), Generation(2))
+        .await
+        .expect("it is taken over");
     let answer = node.get("/").await;
     assert!(
         matches!(&answer, Err(why) if why.contains("503") && why.contains("back at noon")),
         "{answer:?}"
     );
-    node.client().lead(&node.place(), None, Generation(3)).await.expect("it is taken over");
+    node.client().lead(&Given::place(), None, Generation(3)).await.expect("it is taken over");
     assert!(matches!(node.get("/").await, Err(why) if why.contains("404")));
     node.client()
-        .lead(&node.place(), Some(&node.route()), Generation(4))
+        .lead(&Given::place(), Some(&Given::route()), Generation(4))
         .await
         .expect("it is taken over");
     assert_eq!(node.get("/").await, Ok("1.4.1".to_owned()), "the split was not forgotten");

@@ -55,7 +55,7 @@ impl Key {
     pub(super) fn seal(&self, name: &str, workload: &Workload) -> Sealed {
         let is_secret = |value: &Variable| matches!(value, Variable::Secret(_));
         if !workload.env.values().any(is_secret) {
-            return Sealed::Open(workload.clone());
+            return Sealed::Open(Box::new(workload.clone()));
         }
         let mut text =
             Zeroizing::new(serde_json::to_vec(workload).expect("a workload can be written down"));
@@ -75,7 +75,7 @@ impl Key {
     /// What was sealed under the same name.
     pub(super) fn open(&self, name: &str, sealed: &Sealed) -> Result<Workload, OpenError> {
         let sealed = match sealed {
-            Sealed::Open(workload) => return Ok(workload.clone()),
+            Sealed::Open(workload) => return Ok((**workload).clone()),
             Sealed::Sealed(Bytes(sealed)) => sealed,
         };
         let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(OpenError)?;
@@ -113,7 +113,7 @@ fn make(path: &Path, entropy: &dyn Entropy) -> io::Result<Zeroizing<Vec<u8>>> {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Sealed {
     /// It holds no secret.
-    Open(Workload),
+    Open(Box<Workload>),
     Sealed(Bytes),
 }
 

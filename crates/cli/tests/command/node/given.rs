@@ -33,7 +33,7 @@ pub(super) const NEW: u8 = 2;
 pub(super) const SECRET: &str = "correct horse battery staple";
 
 /// What the instances run: `well`, `fails`, or `dies`.
-const PROGRAM: &str = r#"
+const PROGRAM: &str = r"
 import os, sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 nature = sys.argv[1]
@@ -59,7 +59,7 @@ def end(*_):
 signal.signal(signal.SIGTERM, end)
 server.serve_forever()
 os._exit(0)
-"#;
+";
 
 /// A node that does not outlive its test, nor do its instances.
 pub(super) struct Given {
@@ -92,7 +92,7 @@ impl Given {
             node.run(1, *number, *count, nature).await;
         }
         node.steer(1, &[(releases[0].0, 10_000)]).await.expect("it is taken over");
-        let led = node.client().lead(&node.place(), Some(&node.route()), Generation(1)).await;
+        let led = node.client().lead(&Self::place(), Some(&Self::route()), Generation(1)).await;
         led.expect("it is taken over");
         for (number, count, nature) in releases {
             if *nature != "dies" {
@@ -159,18 +159,18 @@ impl Given {
         self.folder().join("node/node.sock")
     }
 
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn place() -> Place {
         "shop/production".parse().unwrap()
     }
 
-    pub(super) fn route(&self) -> Route {
+    pub(super) fn route() -> Route {
         let route =
             serde_json::json!({ "service": "shop", "environment": "production", "hosts": ["*"] });
         serde_json::from_value(route).unwrap()
     }
 
-    pub(super) fn split(&self, split: Split) -> Weights {
-        Weights { place: self.place(), split }
+    pub(super) fn split(split: Split) -> Weights {
+        Weights { place: Self::place(), split }
     }
 
     pub(super) async fn steer(
@@ -180,12 +180,12 @@ impl Given {
     ) -> Result<(), Rejection> {
         let shares: Vec<_> =
             shares.iter().map(|(number, weight)| share(*number, *weight)).collect();
-        self.client().steer(&self.split(shares.into()), Generation(generation)).await
+        self.client().steer(&Self::split(shares.into()), Generation(generation)).await
     }
 
     pub(super) async fn run(&self, generation: u64, number: u8, count: u32, nature: &str) {
         self.releases.0.lock().unwrap().insert(release(number), nature.to_owned());
-        let group = Group { place: self.place(), release: release(number) };
+        let group = Group { place: Self::place(), release: release(number) };
         let want = Instances { group, count };
         self.client().ensure(&want, Generation(generation)).await.expect("it is taken over");
     }
@@ -193,7 +193,7 @@ impl Given {
     /// Waits until so many instances of a release are ready.
     pub(super) async fn ready(&self, number: u8, count: u32) {
         loop {
-            let health = self.client().health(&self.place()).await.unwrap();
+            let health = self.client().health(&Self::place()).await.unwrap();
             if health.iter().any(|group| group.release == release(number) && group.ready == count) {
                 return;
             }
