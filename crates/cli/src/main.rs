@@ -7,6 +7,7 @@ mod command;
 mod command_line;
 mod data;
 mod database;
+mod demand;
 mod error;
 mod exit;
 mod grid;

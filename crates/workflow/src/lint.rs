@@ -55,6 +55,13 @@ pub fn lint(workflow: &Workflow, options: &Options<'_>, files: Option<&dyn Files
     report.into_findings()
 }
 
+/// Only what is wrong with matrices: a workflow with errors there cannot run, however well it reads.
+pub fn lint_matrices(workflow: &Workflow) -> Vec<Finding> {
+    let mut report = Report { source: &workflow.source, findings: Vec::new() };
+    matrix::check(workflow, &mut report);
+    report.into_findings()
+}
+
 fn examine(spot: &Spot<'_>, report: &mut Report<'_>) {
     if let Role::Condition(condition) = spot.role {
         return condition::check(condition, spot.scope, report);

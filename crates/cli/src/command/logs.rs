@@ -23,8 +23,9 @@ use crate::terminal::{Paint, Terminal};
 
 /// Show or search what the jobs of a run wrote
 ///
-/// Without a job, the jobs of this repository's last run on this machine; with one, its log, step by
-/// step. A search goes through all the jobs of the run, or through the one that is named.
+/// Without a job, the jobs of this repository's last run on this machine, of all workflows that were
+/// begun together; with one, its log, step by step. A search goes through all the jobs of the run,
+/// or through the one that is named.
 ///
 /// With --follow, what is written is shown as it comes, until the job is over: that of the job that
 /// is named, or of all jobs of the run that is under way.
@@ -84,11 +85,14 @@ impl Logs {
         {
             return follow::follow(&self, sight, &data.join("jobs"), terminal);
         }
-        let run = match self.run {
-            Some(run) => past.run(run)?,
-            None => past.last_runs().next().unwrap_or_else(|| Err(nothing_yet()))?,
+        let runs = match self.run {
+            Some(run) => vec![past.run(run)?],
+            None => past.last_together()?,
         };
-        let jobs = Jobs::of(&run, &data.join("jobs"));
+        if runs.is_empty() {
+            return Err(nothing_yet());
+        }
+        let jobs = Jobs::of(&runs, &data.join("jobs"));
         match (&self.search, &self.job) {
             (Some(text), job) => self.find(text, &jobs.named(job.as_deref())?, terminal),
             (None, Some(job)) => self.show(&jobs.named(Some(job))?, terminal),
@@ -187,10 +191,12 @@ fn machine(job: &str, line: &Line<'_>) -> Json {
     })
 }
 
-/// The jobs of a run that were executed.
+/// The jobs of runs that were executed.
 struct Jobs(Vec<Job>);
 
 struct Job {
+    /// The file that it is in.
+    workflow: String,
     name: String,
     conclusion: Conclusion,
     folder: PathBuf,
@@ -198,16 +204,20 @@ struct Job {
 }
 
 impl Jobs {
-    fn of(run: &Run, folder: &Path) -> Self {
-        let executed = run.jobs.iter().filter_map(|job| match &job.progress {
-            Progress::Over(result) => Some((job.name.clone(), result.conclusion, result.job?)),
-            _ => None,
+    fn of(runs: &[Run], folder: &Path) -> Self {
+        let executed = runs.iter().flat_map(|run| {
+            let executed = run.jobs.iter().filter_map(|job| match &job.progress {
+                Progress::Over(result) => Some((job.name.clone(), result.conclusion, result.job?)),
+                _ => None,
+            });
+            let workflow = &run.sheet.path;
+            executed.map(move |(name, conclusion, id)| (workflow.clone(), name, conclusion, id))
         });
-        let job = |(name, conclusion, id): (String, Conclusion, JobId)| {
+        let job = |(workflow, name, conclusion, id): (_, String, Conclusion, JobId)| {
             let folder = folder.join(id.to_string());
             let report = std::fs::read(folder.join("report.json")).ok();
             let report = report.and_then(|text| serde_json::from_slice(&text).ok());
-            Job { name, conclusion, folder, report }
+            Job { workflow, name, conclusion, folder, report }
         };
         Self(executed.map(job).collect())
     }
@@ -226,13 +236,18 @@ impl Jobs {
     fn list(&self, terminal: &mut Terminal) -> Result<Exit, Error> {
         let paint = terminal.paint();
         let width = self.0.iter().map(|job| job.name.chars().count()).max().unwrap_or_default();
+        let is_of_several = self.0.windows(2).any(|two| two[0].workflow != two[1].workflow);
+        let mut above = None;
         for job in &self.0 {
             if terminal.json() {
-                let (name, conclusion) = (&job.name, job.conclusion);
+                let Job { workflow, name, conclusion, report, .. } = job;
                 terminal.print_json(&json!({
-                    "job": name, "conclusion": conclusion, "report": job.report,
+                    "workflow": workflow, "job": name, "conclusion": conclusion, "report": report,
                 }))?;
                 continue;
+            }
+            if is_of_several && above.replace(&job.workflow) != Some(&job.workflow) {
+                terminal.print(&format!("{}\n", paint.heading(&job.workflow)))?;
             }
             let sign = match job.conclusion {
                 Conclusion::Success => Sign::Well,

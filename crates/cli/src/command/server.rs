@@ -1,6 +1,5 @@
 //! `highroad server`: the control plane.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,14 +11,14 @@ use engine::group::Groups;
 use engine::pipeline::Pipeline;
 use jiff::SignedDuration;
 use jobs::remote::{self, Hub, HubSettings};
-use jobs::secrets::{Asked, Named, environment};
-use model::pipeline::{Order, Secrets};
+use jobs::secrets::Named;
+use model::pipeline::Order;
 use ports::BoxFuture;
 use ports::clock::{Clock, SystemClock};
 use ports::entropy::Entropy as _;
 use ports::store::Store;
 use ports::tokens::{Scope, Tokens};
-use ports::vault::{Vault as _, VaultError, Wanted};
+use ports::vault::{Vault as _, VaultError};
 use store::vault::{EmbeddedVault, RootKeys};
 use tokio::net::TcpListener;
 
@@ -27,6 +26,7 @@ use super::Example;
 use crate::briefing::Instruction;
 use crate::command_line::Global;
 use crate::database::Database;
+use crate::demand::{self, Demand};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::terminal::Terminal;
@@ -153,27 +153,13 @@ struct Vault {
 
 impl Vault {
     async fn secrets_of(&self, order: &Order) -> Result<Named, String> {
-        let names = match Asked::of(order) {
-            Asked::All => None,
-            // What is no name is nowhere, `GITHUB_TOKEN` for one.
-            Asked::These(names) => {
-                Some(names.iter().filter_map(|name| name.parse().ok()).collect::<BTreeSet<_>>())
-            }
-        };
-        if order.secrets == Secrets::None || names.as_ref().is_some_and(BTreeSet::is_empty) {
-            return Ok(Named::new());
-        }
+        let Some(demand) = Demand::of(order, |_| false) else { return Ok(Named::new()) };
         let told = |failure: VaultError| format!("its secrets cannot be had: {failure}");
         if EmbeddedVault::sealed_under(&*self.store).await.map_err(told)?.is_none() {
             return Ok(Named::new());
         }
-        let environment = environment(order)?;
-        let environment = environment.and_then(|name| name.to_ascii_lowercase().parse().ok());
-        let service = order.service.clone();
-        let wanted = Wanted { service, environment, names, by: order.job.into() };
-        let found = self.vault.resolve(&wanted).await.map_err(told)?;
-        let found = found.into_iter();
-        Ok(found.map(|(name, it)| (name.into(), it.value.expose().to_owned())).collect())
+        let wanted = demand.wanted(order, order.service.clone())?;
+        self.vault.resolve(&wanted).await.map(demand::named).map_err(told)
     }
 }
 

@@ -28,6 +28,9 @@ struct Memory {
     durations: BTreeMap<String, u64>,
     /// The oldest first.
     runs: Vec<RunId>,
+    /// Of them, those that the last command began.
+    #[serde(default)]
+    last: Vec<RunId>,
 }
 
 impl Past {
@@ -58,6 +61,16 @@ impl Past {
         self.memory.runs.iter().rev().map(|run| self.run(*run))
     }
 
+    /// The runs that the last command began, in the order in which it began them.
+    pub(crate) fn last_together(&self) -> Result<Vec<Run>, Error> {
+        let last = match self.memory.last.as_slice() {
+            // Kept by an earlier Highroad.
+            [] => self.memory.runs.last().map(std::slice::from_ref).unwrap_or_default(),
+            last => last,
+        };
+        last.iter().map(|run| self.run(*run)).collect()
+    }
+
     pub(crate) fn run(&self, run: RunId) -> Result<Run, Error> {
         let path = self.file_of(run);
         let text = std::fs::read_to_string(&path)
@@ -77,8 +90,11 @@ impl Past {
         for run in runs {
             write_whole(&self.file_of(run.id), run.save().as_bytes()).map_err(failed)?;
         }
-        self.memory.runs.extend(runs.iter().map(|run| run.id));
-        let surplus = self.memory.runs.len().saturating_sub(KEPT);
+        self.memory.last = runs.iter().map(|run| run.id).collect();
+        self.memory.runs.extend(&self.memory.last);
+        // What was begun together stays together.
+        let kept = KEPT.max(self.memory.last.len());
+        let surplus = self.memory.runs.len().saturating_sub(kept);
         let old: Vec<_> = self.memory.runs.drain(..surplus).collect();
         let memory = serde_json::to_vec(&self.memory).expect("plain data with text keys");
         write_whole(&self.folder.join("past.json"), &memory).map_err(failed)?;

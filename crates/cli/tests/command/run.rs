@@ -310,3 +310,26 @@ fn an_interrupted_run_ends_its_processes_and_says_so() {
     let command_lines = processes.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
     assert_eq!(command_lines.filter(|line| line == b"sleep\x007431\x00").count(), 0, "were left");
 }
+
+#[test]
+fn logs_know_all_workflows_that_were_run_together() {
+    let text = |job: &str| {
+        format!(
+            "on: push\njobs:\n  {job}: {{runs-on: ubuntu-latest, steps: [{{run: echo {job}}}]}}\n"
+        )
+    };
+    let pipeline = Pipeline::with(&[
+        (".github/workflows/one.yml", &text("first")),
+        (".github/workflows/two.yml", &text("second")),
+    ]);
+    assert_eq!(pipeline.run("run").code, Some(0));
+    let listed = pipeline.run("logs");
+    for part in [".github/workflows/one.yml", "first", ".github/workflows/two.yml", "second"] {
+        assert!(listed.out.contains(part), "{listed:?}");
+    }
+    assert!(pipeline.run("logs first").out.contains("first"));
+    // One alone needs no heading.
+    assert_eq!(pipeline.run("run -W two.yml").code, Some(0));
+    let listed = pipeline.run("logs");
+    assert!(!listed.out.contains("one.yml") && !listed.out.contains("two.yml"), "{listed:?}");
+}

@@ -137,8 +137,7 @@ impl Executor {
         discard(&self.folder, &gone);
         // Whoever looks for the run from now on finds it in the past.
         drop(live);
-        ended?;
-        let verdict = verdict(&runs);
+        let verdict = verdict(&runs, ended?);
         let absent = self.secrets.absent();
         if !absent.is_empty() && verdict != Exit::Success {
             let names = absent.join(", ");
@@ -150,14 +149,14 @@ impl Executor {
         Ok(verdict)
     }
 
-    /// Begins the runs, and sees them through to their ends.
+    /// Begins the runs, and sees them through to their ends: whether somebody interrupted them.
     async fn watch(
         &self,
         handle: &Handle,
         clock: &Arc<dyn Clock>,
         watched: Watched<'_>,
         reporter: &mut Reporter<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let Watched { mut told, mut heard, mut signals, host, live } = watched;
         let mut under_way = 0;
         for run in &self.selection.runs {
@@ -201,7 +200,7 @@ impl Executor {
                 }
             }
         }
-        Ok(())
+        Ok(interrupts > 0)
     }
 
     async fn cancel(&self, handle: &Handle, clock: &Arc<dyn Clock>, force: bool) {
@@ -270,18 +269,19 @@ pub(super) fn command(clock: &Arc<dyn Clock>) -> CommandId {
     entropy.id(CommandId::new, clock.now())
 }
 
-/// What the runs came to, as a command ends.
-pub(super) fn verdict(runs: &[Process]) -> Exit {
+/// What the runs came to, as a command ends. One that was cancelled by others, or made way in its
+/// group, has not succeeded; that is no interruption.
+pub(super) fn verdict(runs: &[Process], was_interrupted: bool) -> Exit {
     let succeeded = |run: &Process| match run.stage {
         Stage::Over(conclusion) => {
             matches!(conclusion, Conclusion::Success | Conclusion::Skipped)
         }
         Stage::Going | Stage::Cancelling { .. } => false,
     };
-    let interrupted = runs.iter().any(|run| run.stage == Stage::Over(Conclusion::Cancelled));
+    let is_cancelled = runs.iter().any(|run| run.stage == Stage::Over(Conclusion::Cancelled));
     match runs.iter().all(succeeded) {
         true => Exit::Success,
-        false if interrupted => Exit::Interrupted,
+        false if was_interrupted && is_cancelled => Exit::Interrupted,
         false => Exit::Findings,
     }
 }

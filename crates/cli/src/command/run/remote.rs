@@ -127,7 +127,7 @@ impl Remote {
         drop(tell);
         let folder = self.server.folder.clone();
         let mut reporter = Reporter::new(terminal, past, folder, &self.selection);
-        self.watch(heard, &mut signals, &mut reporter).await?;
+        let was_interrupted = self.watch(heard, &mut signals, &mut reporter).await?;
         drop(reporter);
         let mut runs = Vec::new();
         for run in &self.selection.runs {
@@ -137,15 +137,16 @@ impl Remote {
         }
         let gone = past.keep(&runs)?;
         discard(&self.server.folder, &gone);
-        Ok(verdict(&runs))
+        Ok(verdict(&runs, was_interrupted))
     }
 
+    /// Until every run is over: whether somebody interrupted them here.
     async fn watch(
         &self,
         mut heard: UnboundedReceiver<Heard>,
         signals: &mut wire::Signals,
         reporter: &mut Reporter<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let clock = &self.server.clock;
         let mut ticks = tokio::time::interval(Duration::from_millis(100));
         let mut interrupts = 0;
@@ -157,7 +158,7 @@ impl Remote {
                     Some(Heard::Job(job, event, at)) => reporter.heard(job, *event, at)?,
                     Some(Heard::Lost(error)) => return Err(error),
                     // Every run is over.
-                    None => return Ok(()),
+                    None => return Ok(interrupts > 0),
                 },
                 () = signals.interrupted() => {
                     interrupts += 1;

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jobs::secrets::{Asked, Named, environment};
-use model::name::EnvironmentName;
-use model::pipeline::{Order, Secrets as Seen};
+use jobs::secrets::Named;
+use model::pipeline::Order;
 use model::vault::SecretName;
 use ports::store::{Store, StoreErrorKind};
 use ports::vault::{Vault as _, Wanted};
@@ -15,6 +14,7 @@ use store::vault::{EmbeddedVault, RootKeys};
 use crate::command::secret;
 use crate::command_line::Global;
 use crate::database::Database;
+use crate::demand::{self, Demand};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::local::service::Held;
@@ -46,23 +46,13 @@ impl Secrets {
     /// for nothing more than was said.
     pub(super) async fn of(&self, order: &Order) -> Result<Named, String> {
         let mut secrets = self.given.clone();
-        if order.secrets == Seen::None {
-            // It sees none. These are kept out of its log.
+        // One that sees none has these all the same: they are kept out of its log.
+        let Some(demand) = Demand::of(order, |name| is_among(&secrets, name)) else {
             return Ok(secrets);
-        }
-        let wanted = match Asked::of(order) {
-            Asked::All => None,
-            Asked::These(names) => {
-                let names = names.iter().filter(|name| !is_among(&secrets, name));
-                // What is no name is nowhere, `GITHUB_TOKEN` for one.
-                Some(names.filter_map(|name| name.parse().ok()).collect::<BTreeSet<SecretName>>())
-            }
         };
-        if wanted.as_ref().is_some_and(BTreeSet::is_empty) {
-            return Ok(secrets);
-        }
-        let found = self.found(order, wanted.as_ref()).await.map_err(|error| {
-            let names = wanted.iter().flatten().map(SecretName::as_str).collect::<Vec<_>>();
+        let found = self.found(order, &demand).await.map_err(|error| {
+            let names = demand.names.iter().flatten();
+            let names = names.map(SecretName::as_str).collect::<Vec<_>>();
             let what = if names.is_empty() { "its secrets".to_owned() } else { names.join(", ") };
             format!("{what} cannot be had from the vault: {}", error.in_one_line())
         })?;
@@ -71,7 +61,8 @@ impl Secrets {
                 secrets.push((name, value));
             }
         }
-        let missing = wanted.iter().flatten().filter(|name| !is_among(&secrets, name.as_str()));
+        let wanted = demand.names.iter().flatten();
+        let missing = wanted.filter(|name| !is_among(&secrets, name.as_str()));
         let mut absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
         absent.extend(missing.map(ToString::to_string));
         Ok(secrets)
@@ -83,11 +74,7 @@ impl Secrets {
         absent.iter().cloned().collect()
     }
 
-    async fn found(
-        &self,
-        order: &Order,
-        names: Option<&BTreeSet<SecretName>>,
-    ) -> Result<Named, Error> {
+    async fn found(&self, order: &Order, demand: &Demand) -> Result<Named, Error> {
         let Some((store, access)) = self.store().await? else { return Ok(Named::new()) };
         let told = |failure| secret::told(&self.database, failure);
         if EmbeddedVault::sealed_under(&*store).await.map_err(told)?.is_none() {
@@ -101,22 +88,10 @@ impl Secrets {
         }
         let keys = RootKeys::new(root_keys::given(|| Ok(self.data.clone()))?);
         let vault = wire::vault(store, keys);
-        let environment = environment(order).map_err(|why| Error::new(Exit::Findings, why))?;
-        // Workflows may write their names in any case, and may have some that no vault can have.
-        let environment =
-            environment.and_then(|name| name.to_ascii_lowercase().parse::<EnvironmentName>().ok());
-        let wanted = Wanted {
-            service: self.held.service.clone(),
-            environment,
-            names: names.cloned(),
-            by: order.job.into(),
-        };
+        let wanted = demand.wanted(order, self.held.service.clone());
+        let wanted = wanted.map_err(|why| Error::new(Exit::Findings, why))?;
         match access {
-            Access::Whole => {
-                let given = vault.resolve(&wanted).await.map_err(told)?;
-                let given = given.into_iter();
-                Ok(given.map(|(name, it)| (name.into(), it.value.expose().to_owned())).collect())
-            }
+            Access::Whole => vault.resolve(&wanted).await.map(demand::named).map_err(told),
             Access::ReadOnly => read(&vault, &wanted).await.map_err(told),
         }
     }

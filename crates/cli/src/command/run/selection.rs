@@ -15,7 +15,7 @@ use workflow::expression::Value;
 use workflow::github::{self, Which};
 use workflow::syntax::model::Workflow;
 use workflow::syntax::{ProblemKind, Reading};
-use workflow::{sheet, syntax, trigger};
+use workflow::{lint, sheet, syntax, trigger};
 
 use super::Run;
 use super::occasion::{self, Asked};
@@ -96,6 +96,10 @@ impl Selection {
                 for (_, finding) in &mut findings {
                     insist(finding);
                 }
+            }
+            if let Some(workflow) = &reading.workflow {
+                let found = lint::lint_matrices(workflow).into_iter();
+                findings.extend(found.map(|finding| (reading.sources[0].clone(), finding)));
             }
             let mut candidate = Candidate {
                 name: path.clone(),

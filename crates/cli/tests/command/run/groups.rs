@@ -33,3 +33,20 @@ fn runs_and_jobs_of_several_workflows_enter_a_group_one_after_the_other() {
     assert_eq!(ran.out.matches("waits for its turn in the group").count(), 2, "{}", ran.out);
     assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
 }
+
+#[test]
+fn a_run_that_made_way_has_not_succeeded_and_was_not_interrupted() {
+    let text = |name: &str| {
+        format!(
+            "name: {name}\non: push\nconcurrency: {{group: place, cancel-in-progress: true}}\njobs:\n  \
+             a:\n    runs-on: ubuntu-latest\n    steps: [{{run: 'true'}}]\n"
+        )
+    };
+    let pipeline = Pipeline::with(&[
+        (".github/workflows/one.yml", &text("one")),
+        (".github/workflows/two.yml", &text("two")),
+    ]);
+    let ran = pipeline.run("run");
+    assert!(ran.out.contains("was cancelled"), "{ran:?}");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+}

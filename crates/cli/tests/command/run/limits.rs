@@ -41,3 +41,18 @@ fn processors_are_limited_or_it_is_told_that_they_are_not() {
         assert!(ran.err.contains(hint), "{}", ran.err);
     }
 }
+
+#[test]
+fn too_large_a_matrix_is_told_where_it_is() {
+    let numbers = (0..257).map(|number| number.to_string()).collect::<Vec<_>>().join(", ");
+    let pipeline = Pipeline::new(&format!(
+        "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    strategy:\n      matrix:\n        n: \
+         [{numbers}]\n    steps: [{{run: 'true'}}]\n"
+    ));
+    let ran = pipeline.run("run");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let checked = pipeline.run("check");
+    let place = |text: &str| text.lines().find(|line| line.contains("ci.yml:")).map(str::to_owned);
+    assert!(place(&ran.out).is_some_and(|place| place.contains("ci.yml:7:")), "{ran:?}");
+    assert_eq!(place(&ran.out), place(&checked.out));
+}
