@@ -34,7 +34,7 @@ pub(crate) struct Asked {
 
 /// A fact as programs read it.
 #[derive(Debug, Serialize)]
-struct Fact<'a> {
+pub(crate) struct Fact<'a> {
     seq: u64,
     at: Option<Timestamp>,
     kind: &'a str,
@@ -80,7 +80,7 @@ fn subject(text: &str) -> Result<AnyId, Problem> {
     text.parse().map_err(|_| wrong())
 }
 
-fn fact(entry: &Entry) -> Fact<'_> {
+pub(crate) fn fact(entry: &Entry) -> Fact<'_> {
     let record = &entry.record;
     Fact {
         seq: entry.seq,

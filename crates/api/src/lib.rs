@@ -5,6 +5,7 @@ mod facts;
 mod health;
 mod problem;
 mod runs;
+mod watch;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use ports::store::Store;
 
 pub use admission::admit;
 pub use health::health;
+pub use watch::{JobFile, JobFiles};
 
 /// What answering takes.
 #[derive(Debug, Clone)]
@@ -23,6 +25,7 @@ pub struct Api {
     pub handle: Handle,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
+    pub jobs: Arc<dyn JobFiles>,
 }
 
 impl Api {
@@ -32,6 +35,7 @@ impl Api {
             .route("/api/v1/runs", post(runs::begin))
             .route("/api/v1/runs/{run}", get(runs::show))
             .route("/api/v1/runs/{run}/words", post(runs::tell))
+            .route("/api/v1/runs/{run}/watch", post(watch::watch))
             .route("/api/v1/facts", get(facts::list))
             .fallback(problem::no_such_path)
             .with_state(self)

@@ -77,6 +77,6 @@ pub(crate) async fn tell(
     Ok(Json(Answer { is_refusal: reply.is_refusal, text: reply.text }))
 }
 
-fn id_of(text: &str) -> Result<RunId, Problem> {
+pub(crate) fn id_of(text: &str) -> Result<RunId, Problem> {
     text.parse().map_err(|_| Problem::not_found(&format!("run '{text}'")))
 }

@@ -7,7 +7,6 @@ use jobs::process::Limits;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub(crate) struct Briefing {
     pub(crate) runner: String,
     /// Highroad's data on this machine: caches, artifacts, tools, actions.
@@ -23,8 +22,6 @@ pub(crate) struct Briefing {
     pub(crate) no_network: bool,
     /// The job stays at its first failure until it is told to go on.
     pub(crate) stays: bool,
-    /// The log is to outlive a loss of power.
-    pub(crate) durable: bool,
     pub(crate) bounds: Bounds,
 }
 

@@ -134,7 +134,8 @@ fn bench(
         let Held { cgroup, memory } = held;
         Arc::new(Confinement { wrapper, sandbox, cgroup, memory })
     });
-    let log = LogLimits { durable: briefing.durable, ..LogLimits::default() };
+    // A job whose machine loses power is begun again, whatever was in its log.
+    let log = LogLimits { durable: false, ..LogLimits::default() };
     let disk = briefing.bounds.disk.map(|most| Quota {
         folders: vec![folders.workspace.clone(), folders.temp.clone(), folders.home.clone()],
         most: Some(most),

@@ -12,8 +12,8 @@ mod routes;
 mod runner;
 mod shipment;
 
-pub use client::{Client, ClientError, successful};
+pub use client::{Client, ClientError, Coming, successful};
 pub use hub::{Brief as HubBrief, Hub, Settings as HubSettings};
-pub use protocol::{Parcel, SessionId};
+pub use protocol::{JobFile, Parcel, SessionId};
 pub use routes::{for_people, for_runners};
 pub use runner::{Brief as RunnerBrief, Drain, Runner, RunnerError, Settings as RunnerSettings};

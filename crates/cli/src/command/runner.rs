@@ -136,7 +136,6 @@ impl Runner {
                 sandbox,
                 no_network,
                 stays: false,
-                durable: true,
                 bounds,
             };
             serde_json::to_value(briefing).map_err(|error| error.to_string())

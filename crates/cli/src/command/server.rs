@@ -1,10 +1,11 @@
 //! `highroad server`: the control plane.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use api::Api;
+use api::{Api, JobFile, JobFiles};
 use axum::Router;
 use conductor::{Conductor, Hands, Kinds, Settings as Pace};
 use engine::group::Groups;
@@ -12,6 +13,7 @@ use engine::pipeline::Pipeline;
 use jiff::SignedDuration;
 use jobs::remote::{self, Hub, HubSettings};
 use jobs::secrets::Named;
+use model::id::JobId;
 use model::pipeline::Order;
 use ports::BoxFuture;
 use ports::clock::{Clock, SystemClock};
@@ -97,13 +99,14 @@ impl Server {
         let keys = RootKeys::new(root_keys::given(|| Ok(data.to_owned()))?);
         let vault =
             Arc::new(Vault { vault: wire::vault(store.clone(), keys), store: store.clone() });
-        let hub = self.hub(data, &clock, vault);
+        let hub = self.hub(data, &clock, vault)?;
         let hands = Hands { jobs: Arc::new(hub.clone()), ..Hands::default() };
         let kinds = Kinds::default().with(Pipeline).with(Groups);
         let (conductor, handle) =
             Conductor::new(store.clone(), hands, clock.clone(), kinds, pace(database));
         let tokens: Arc<dyn Tokens> = Arc::new(wire::tokens(data));
-        let api = Api { handle, store: store.clone(), clock };
+        let jobs = Arc::new(Files(hub.clone()));
+        let api = Api { handle, store: store.clone(), clock, jobs };
         let router = routes(api, &hub, &tokens, store);
 
         terminal.print(&format!("ready http://{address}\n"))?;
@@ -123,7 +126,7 @@ impl Server {
         Ok(Exit::Success)
     }
 
-    fn hub(&self, data: &Path, clock: &Arc<dyn Clock>, vault: Arc<Vault>) -> Hub {
+    fn hub(&self, data: &Path, clock: &Arc<dyn Clock>, vault: Arc<Vault>) -> Result<Hub, Error> {
         let actions = self.actions.clone().or_else(|| std::env::var("HIGHROAD_ACTIONS").ok());
         let brief = move |order: Arc<Order>| {
             let (actions, vault) = (actions.clone(), vault.clone());
@@ -133,15 +136,17 @@ impl Server {
                 serde_json::to_value(instruction).map_err(|error| error.to_string())
             }) as BoxFuture<'static, _>
         };
-        Hub::new(HubSettings {
+        let hub = Hub::new(HubSettings {
             folder: data.join("jobs"),
+            ledger: data.join("given"),
             sources: data.join("sources"),
             brief: Box::new(brief),
             lease: SignedDuration::from_secs(self.runner_timeout.into()),
             patience: PATIENCE,
             most_bytes: MOST_OF_A_LOG,
             clock: clock.clone(),
-        })
+        });
+        hub.map_err(|error| Error::io("cannot tell to whom jobs were given", &error))
     }
 }
 
@@ -160,6 +165,24 @@ impl Vault {
         }
         let wanted = demand.wanted(order, order.service.clone())?;
         self.vault.resolve(&wanted).await.map(demand::named).map_err(told)
+    }
+}
+
+/// What runners have sent of jobs.
+#[derive(Debug)]
+struct Files(Hub);
+
+impl JobFiles for Files {
+    fn read(&self, job: JobId, file: JobFile, offset: u64) -> io::Result<Vec<u8>> {
+        let file = match file {
+            JobFile::Log => remote::JobFile::Log,
+            JobFile::Events => remote::JobFile::Events,
+        };
+        self.0.read(job, file, offset)
+    }
+
+    fn is_under_way(&self, job: JobId) -> bool {
+        self.0.is_under_way(job)
     }
 }
 

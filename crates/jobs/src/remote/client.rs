@@ -160,6 +160,26 @@ impl Client {
             .map_err(|error| ClientError::Nonsense(error.to_string()))
     }
 
+    /// Sends JSON; the answer is read while it comes.
+    pub async fn listen(
+        &self,
+        path: &str,
+        question: &impl serde::Serialize,
+    ) -> Result<Coming, ClientError> {
+        let body = serde_json::to_vec(question)
+            .map_err(|error| ClientError::Nonsense(error.to_string()))?;
+        let body = Bytes::from(body);
+        let content = || Ok(Full::new(body.clone()).map_err(|never| match never {}).boxed_unsync());
+        let answer = self.answer(Method::POST, path, "application/json", content).await?;
+        if !answer.response.status().is_success() {
+            let (status, why) = self.read(answer).await?;
+            successful(status, why)?;
+            return Err(ClientError::Nonsense("a refusal without a reason".to_owned()));
+        }
+        let Answer { response, connection } = answer;
+        Ok(Coming { body: response.into_body(), _connection: connection })
+    }
+
     /// Writes what is at a path into a file.
     pub async fn download(&self, path: &str, to: &mut tokio::fs::File) -> Result<(), ClientError> {
         let nothing = || Ok(Full::default().map_err(|never| match never {}).boxed_unsync());
@@ -246,6 +266,26 @@ impl Client {
     }
 }
 
+/// An answer that comes piece by piece.
+#[derive(Debug)]
+pub struct Coming {
+    body: Incoming,
+    /// It lasts as long as this.
+    _connection: SendRequest<Content>,
+}
+
+impl Coming {
+    /// The next piece; `None` at the end. Dropped half-way, nothing is lost.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        while let Some(frame) = self.body.frame().await {
+            if let Ok(piece) = frame.map_err(ClientError::Broken)?.into_data() {
+                return Ok(Some(piece));
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// What is sent; made anew for each attempt.
 type Content = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -268,6 +308,12 @@ pub fn successful(status: StatusCode, body: Bytes) -> Result<(StatusCode, Bytes)
     let text = String::from_utf8_lossy(&body);
     let why = detail.unwrap_or(&text).chars().take(MAX_REASON).collect();
     Err(ClientError::Refused { status, why })
+}
+
+/// An error with what it comes of.
+pub(super) fn said(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn is_here(host: &str) -> bool {

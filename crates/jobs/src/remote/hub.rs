@@ -5,6 +5,7 @@
 //! job whose runner is not heard of for too long is lost, not begun again unknown.
 
 mod assignment;
+mod ledger;
 mod roster;
 
 use std::collections::{HashMap, VecDeque};
@@ -22,8 +23,9 @@ use ports::jobs::Jobs;
 use ports::workloads::Unreachable;
 use tokio::sync::{Notify, watch};
 
-use super::protocol::{Held, JobFile, Parcel, Poll, SessionId, Told};
+use super::protocol::{FILES, Held, JobFile, News, Parcel, Piece, Poll, Reached, SessionId, Told};
 use crate::host::{read_report, write_report};
+use ledger::Ledger;
 use roster::Roster;
 
 /// Gives jobs to runners that ask.
@@ -36,6 +38,8 @@ pub struct Hub {
 pub struct Settings {
     /// Where each job has its folder: its log, its events, its report.
     pub folder: PathBuf,
+    /// The file that says to whom jobs were given.
+    pub ledger: PathBuf,
     /// Where runs have what they check out, a git bundle each.
     pub sources: PathBuf,
     /// What a runner has to know of a job besides its order.
@@ -58,12 +62,12 @@ struct Shared {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     /// In the order in which they came.
     queue: VecDeque<JobId>,
     jobs: HashMap<JobId, Entry>,
     roster: Roster,
+    ledger: Ledger,
 }
 
 /// A job that is not over.
@@ -83,8 +87,8 @@ struct Entry {
 pub(super) enum Refusal {
     #[error("the job {0} is not this runner's")]
     NotYours(JobId),
-    #[error("{length} bytes are here")]
-    Elsewhere { length: u64 },
+    #[error("its files are here up to other places")]
+    Elsewhere(Reached),
     #[error("the file is larger than the {most} bytes that are kept of it")]
     TooLarge { most: u64 },
     #[error("it cannot be kept: {0}")]
@@ -92,8 +96,12 @@ pub(super) enum Refusal {
 }
 
 impl Hub {
-    pub fn new(settings: Settings) -> Self {
-        Self { shared: Arc::new(Shared { settings, state: Mutex::default() }) }
+    /// `Err` if it cannot tell, or write down, to whom jobs were given.
+    pub fn new(settings: Settings) -> io::Result<Self> {
+        let ledger = Ledger::open(&settings.ledger, &settings.folder)?;
+        let (queue, jobs, roster) = (VecDeque::new(), HashMap::new(), Roster::default());
+        let state = Mutex::new(State { queue, jobs, roster, ledger });
+        Ok(Self { shared: Arc::new(Shared { settings, state }) })
     }
 
     /// Notices runners that have gone silent, for as long as it is polled.
@@ -134,44 +142,63 @@ impl Hub {
         }
     }
 
-    /// Keeps a piece of a job's file; answers how much of it is here.
-    pub(super) fn append(
+    /// Keeps what is new of a job's files, and its report if it is over; answers how much of the
+    /// files is here. A report that is here already is taken again, and nothing happens.
+    pub(super) fn take(
         &self,
         session: &SessionId,
         job: JobId,
-        file: JobFile,
-        offset: u64,
-        piece: &[u8],
-    ) -> Result<u64, Refusal> {
-        self.shared.check_it_is_with(session, job)?;
-        let path = file.within(&self.shared.folder_of(job));
-        let length = assignment::append(&path, offset, piece, self.shared.settings.most_bytes)?;
-        if let Some(entry) = self.shared.state().jobs.get(&job) {
-            entry.grown.notify_waiters();
-        }
-        Ok(length)
-    }
-
-    /// A job is over. Said again, nothing more happens.
-    pub(super) fn report(
-        &self,
-        session: &SessionId,
-        job: JobId,
-        report: JobReport,
-    ) -> Result<(), Refusal> {
+        news: News,
+        pieces: [&[u8]; FILES],
+    ) -> Result<Reached, Refusal> {
         let folder = self.shared.folder_of(job);
-        if read_report(&folder).is_some() {
-            return Ok(());
+        if news.report.is_some() && read_report(&folder).is_some() {
+            return Ok(Reached { lengths: news.pieces.map(|it| it.offset + it.length as u64) });
         }
         self.shared.check_it_is_with(session, job)?;
-        write_report(&folder, &report)?;
-        self.shared.over(job, report);
-        Ok(())
+        let most = self.shared.settings.most_bytes;
+        let mut lengths = [0; FILES];
+        let mut is_elsewhere = false;
+        for (nth, file) in JobFile::ALL.into_iter().enumerate() {
+            let Piece { offset, .. } = news.pieces[nth];
+            lengths[nth] = assignment::append(&file.within(&folder), offset, pieces[nth], most)?;
+            is_elsewhere |= !pieces[nth].is_empty() && lengths[nth] < offset;
+        }
+        let reached = Reached { lengths };
+        if is_elsewhere {
+            return Err(Refusal::Elsewhere(reached));
+        }
+        match news.report {
+            Some(report) => {
+                write_report(&folder, &report)?;
+                self.shared.over(job, report);
+            }
+            None => {
+                if let Some(entry) = self.shared.state().jobs.get(&job) {
+                    entry.grown.notify_waiters();
+                }
+            }
+        }
+        Ok(reached)
     }
 
     /// The bundle of what a run checks out.
     pub(super) fn source(&self, run: RunId) -> PathBuf {
         self.shared.settings.sources.join(format!("{run}.bundle"))
+    }
+
+    /// What a job's file has from here on, a piece at most.
+    pub fn read(&self, job: JobId, file: JobFile, offset: u64) -> io::Result<Vec<u8>> {
+        let waits = |entry: &Entry| entry.with.is_none();
+        if self.shared.state().jobs.get(&job).is_some_and(waits) {
+            return Ok(Vec::new());
+        }
+        super::shipment::read_from(&self.file(job, file), offset)
+    }
+
+    /// Whether a job is known here and not over.
+    pub fn is_under_way(&self, job: JobId) -> bool {
+        self.shared.state().jobs.contains_key(&job)
     }
 
     /// A job's file, as far as it has come.
@@ -337,6 +364,7 @@ impl Shared {
     /// Gives the jobs that wait to runners that have room for them.
     fn hand_out(&self, state: &mut State) {
         let mut left = VecDeque::with_capacity(state.queue.len());
+        let mut given = Vec::new();
         while let Some(job) = state.queue.pop_front() {
             if !state.roster.has_room() {
                 left.push_back(job);
@@ -356,21 +384,29 @@ impl Shared {
                 left.push_back(job);
                 continue;
             };
-            match assignment::write(&self.folder_of(job), &session) {
-                Ok(()) => {
-                    state.roster.give(&session, job);
-                    let entry = state.jobs.get_mut(&job).expect("it was looked at above");
-                    entry.with = Some(session);
-                }
-                Err(error) => {
-                    tracing::error!(%job, %error, "a job cannot be given to a runner");
-                    left.push_back(job);
-                    left.append(&mut state.queue);
-                    break;
-                }
-            }
+            state.roster.take(&session, job);
+            given.push((job, session));
         }
         state.queue = left;
+        if given.is_empty() {
+            return;
+        }
+        let State { jobs, roster, ledger, queue } = state;
+        let others = jobs.iter().filter(|(_, entry)| entry.with.is_some());
+        let written = ledger.give(&given, others.map(|(job, _)| job));
+        if let Err(error) = &written {
+            tracing::error!(%error, "jobs cannot be given to runners");
+        }
+        for (job, session) in given.into_iter().rev() {
+            if written.is_err() {
+                roster.take_back(&session, job);
+                queue.push_front(job);
+                continue;
+            }
+            roster.ring(&session);
+            let entry = jobs.get_mut(&job).expect("it was looked at above");
+            entry.with = Some(session);
+        }
     }
 
     /// Whether an earlier attempt that is to be taken up was with a runner at all.
@@ -450,7 +486,8 @@ impl State {
         with: Option<SessionId>,
     ) -> watch::Receiver<Option<JobReport>> {
         if let Some(session) = &with {
-            self.roster.give(session, job);
+            self.roster.take(session, job);
+            self.roster.ring(session);
         }
         let (report, told) = watch::channel(None);
         let order = order.map(|order| Arc::new(order.clone()));

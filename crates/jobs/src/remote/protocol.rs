@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use model::id::{JobId, RunId};
-use model::pipeline::Order;
+use model::pipeline::{JobReport, Order};
 use serde::{Deserialize, Serialize};
 
 /// The part of every path by which the two sides know that they speak the same language.
@@ -27,6 +27,12 @@ impl SessionId {
             write!(text, "{byte:02x}").expect("texts take all");
         }
         Self(text)
+    }
+
+    /// What [`Self::new`] has made; nothing else.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let is_whole = text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_whole.then(|| Self(text.to_owned()))
     }
 }
 
@@ -84,15 +90,16 @@ pub struct Parcel {
 }
 
 /// The files of a job that a runner sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum JobFile {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum JobFile {
+    /// What its steps wrote, compressed.
     Log,
+    /// What happened in it, a line of JSON each.
     Events,
 }
 
 impl JobFile {
-    pub(super) const ALL: [Self; 2] = [Self::Log, Self::Events];
+    pub(super) const ALL: [Self; FILES] = [Self::Log, Self::Events];
 
     /// Where it is in the job's folder, on both sides.
     pub(super) fn within(self, job: &Path) -> PathBuf {
@@ -110,10 +117,30 @@ impl JobFile {
     }
 }
 
-/// How much of a file the server has.
+/// How many files of a job a runner sends.
+pub(super) const FILES: usize = 2;
+
+/// What is new of a job, the beginning of what a runner sends: one line, and behind it the pieces
+/// that it tells of. All that a job leaves at its end goes in one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct News {
+    /// Of [`JobFile::ALL`], in their order.
+    pub(super) pieces: [Piece; FILES],
+    /// Taken only together with all of the pieces. Nothing comes after it.
+    pub(super) report: Option<JobReport>,
+}
+
+/// Some bytes of a file.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Piece {
+    pub(super) offset: u64,
+    pub(super) length: usize,
+}
+
+/// How much of each of [`JobFile::ALL`] the server has.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Reached {
-    pub(super) length: u64,
+    pub(super) lengths: [u64; FILES],
 }
 
 /// The most bytes of a file that are sent at once.
@@ -124,12 +151,8 @@ pub(super) const MAX_REPORT: usize = 64 << 20;
 
 pub(super) const POLL: &str = "/runner/v1/poll";
 
-pub(super) fn file_path(session: &SessionId, job: JobId, file: JobFile, offset: u64) -> String {
-    format!("{BASE}/{session}/jobs/{job}/files/{}?offset={offset}", file.word())
-}
-
-pub(super) fn report_path(session: &SessionId, job: JobId) -> String {
-    format!("{BASE}/{session}/jobs/{job}/report")
+pub(super) fn news_path(session: &SessionId, job: JobId) -> String {
+    format!("{BASE}/{session}/jobs/{job}/news")
 }
 
 pub(super) fn source_path(run: RunId) -> String {

@@ -14,25 +14,26 @@ use axum::routing::{get, post, put};
 use http_body_util::BodyExt as _;
 use jiff::SignedDuration;
 use model::id::{JobId, RunId};
-use model::pipeline::JobReport;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::hub::{Hub, Refusal};
-use super::protocol::{BASE, JobFile, MAX_PIECE, MAX_REPORT, POLL, Poll, Reached, SessionId, Told};
+use super::protocol::{
+    BASE, FILES, JobFile, MAX_PIECE, MAX_REPORT, News, POLL, Poll, SessionId, Told,
+};
 
 /// How much of a file is read at once.
 const PIECE: usize = 64 << 10;
+/// The longest question of a runner, with all the jobs that it has.
+const MAX_POLL: usize = 1 << 20;
 
 /// What runners ask of a hub. Whoever serves this sees to it that nobody else gets in.
 pub fn for_runners(hub: Hub) -> Router {
-    let pieces = DefaultBodyLimit::max(MAX_PIECE);
-    let reports = DefaultBodyLimit::max(MAX_REPORT);
-    let job = format!("{BASE}/{{session}}/jobs/{{job}}");
+    let polls = DefaultBodyLimit::max(MAX_POLL);
+    let news = DefaultBodyLimit::max(FILES * MAX_PIECE + MAX_REPORT);
     Router::new()
-        .route(POLL, post(poll).layer(pieces))
-        .route(&format!("{job}/files/{{file}}"), post(append).layer(pieces))
-        .route(&format!("{job}/report"), post(report).layer(reports))
+        .route(POLL, post(poll).layer(polls))
+        .route(&format!("{BASE}/{{session}}/jobs/{{job}}/news"), post(take_news).layer(news))
         .route(&format!("{BASE}/sources/{{run}}"), get(source))
         .with_state(hub)
 }
@@ -53,44 +54,36 @@ async fn poll(State(hub): State<Hub>, asked: Result<Json<Poll>, JsonRejection>) 
     }
 }
 
-#[derive(Deserialize)]
-struct From {
-    offset: u64,
-}
-
-async fn append(
+async fn take_news(
     State(hub): State<Hub>,
-    Path((session, job, file)): Path<(SessionId, String, String)>,
-    Query(From { offset }): Query<From>,
-    piece: Result<Bytes, BytesRejection>,
+    Path((session, job)): Path<(SessionId, String)>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let (Some(job), Some(file)) = (id::<JobId>(&job), job_file(&file)) else { return unknown() };
-    let piece = match piece {
-        Ok(piece) => piece,
+    let Some(job) = id::<JobId>(&job) else { return unknown() };
+    let body = match body {
+        Ok(body) => body,
         Err(error) => return refuse(error.status(), &error.body_text()),
     };
-    match hub.append(&session, job, file, offset, &piece) {
-        Ok(length) => Json(Reached { length }).into_response(),
-        Err(Refusal::Elsewhere { length }) => {
-            (StatusCode::CONFLICT, Json(Reached { length })).into_response()
-        }
+    let Some((news, pieces)) = read_news(&body) else {
+        return refuse(StatusCode::BAD_REQUEST, "this is no news of a job");
+    };
+    match hub.take(&session, job, news, pieces) {
+        Ok(reached) => Json(reached).into_response(),
+        Err(Refusal::Elsewhere(reached)) => (StatusCode::CONFLICT, Json(reached)).into_response(),
         Err(refusal) => refused(&refusal),
     }
 }
 
-async fn report(
-    State(hub): State<Hub>,
-    Path((session, job)): Path<(SessionId, String)>,
-    report: Result<Json<JobReport>, JsonRejection>,
-) -> Response {
-    let Some(job) = id::<JobId>(&job) else { return unknown() };
-    match report {
-        Ok(Json(report)) => match hub.report(&session, job, report) {
-            Ok(()) => StatusCode::NO_CONTENT.into_response(),
-            Err(refusal) => refused(&refusal),
-        },
-        Err(error) => refuse(error.status(), &error.body_text()),
+/// The line at the beginning, and the pieces behind it. None if it is not just that.
+fn read_news(body: &[u8]) -> Option<(News, [&[u8]; FILES])> {
+    let end = body.iter().position(|byte| *byte == b'\n')?;
+    let news: News = serde_json::from_slice(&body[..end]).ok()?;
+    let mut rest = &body[end + 1..];
+    let mut pieces = [&[][..]; FILES];
+    for (piece, told) in pieces.iter_mut().zip(&news.pieces) {
+        (*piece, rest) = rest.split_at_checked(told.length)?;
     }
+    rest.is_empty().then_some((news, pieces))
 }
 
 /// The most bytes of a bundle.
@@ -133,6 +126,11 @@ async fn store(path: &std::path::Path, body: Body) -> io::Result<bool> {
 /// How long a question for more waits at most, and how often is looked for a job that is not here.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(20);
 const LOOK_EVERY: SignedDuration = SignedDuration::from_millis(100);
+
+#[derive(Deserialize)]
+struct From {
+    offset: u64,
+}
 
 /// A piece of a job's file from an offset on; empty once the job is over and nothing more comes.
 async fn read(
@@ -201,7 +199,7 @@ fn unknown() -> Response {
 
 fn refused(refusal: &Refusal) -> Response {
     let status = match refusal {
-        Refusal::NotYours(_) | Refusal::Elsewhere { .. } => StatusCode::CONFLICT,
+        Refusal::NotYours(_) | Refusal::Elsewhere(_) => StatusCode::CONFLICT,
         Refusal::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::Io(_) => StatusCode::INSUFFICIENT_STORAGE,
     };

@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hyper::{Method, StatusCode};
+use hyper::Method;
 use jiff::SignedDuration;
 use model::id::JobId;
 use model::pipeline::{Ending, JobReport, Order};
@@ -22,8 +22,8 @@ use ports::clock::Clock;
 use ports::jobs::Jobs as _;
 use tokio::sync::{Notify, watch};
 
-use super::client::{Client, ClientError, successful};
-use super::protocol::{Held, POLL, Parcel, Poll, SessionId, Told, report_path};
+use super::client::{Client, ClientError, said};
+use super::protocol::{Held, POLL, Parcel, Poll, SessionId, Told};
 use super::shipment::Shipment;
 use crate::host::{self, Host, Labels};
 use folder::Folder;
@@ -89,6 +89,8 @@ pub enum RunnerError {
 /// How long a server that does not answer is left alone at first, and at most.
 const FIRST_REST: SignedDuration = SignedDuration::from_millis(50);
 const LONGEST_REST: SignedDuration = SignedDuration::from_secs(5);
+/// How often is looked for what was kept for long enough.
+const TIDY_EVERY: SignedDuration = SignedDuration::from_secs(30);
 
 struct Shared {
     settings: Settings,
@@ -110,6 +112,8 @@ type Briefings = Arc<Mutex<HashMap<JobId, serde_json::Value>>>;
 #[derive(Debug, Clone, Copy, Default)]
 struct Local {
     halting: bool,
+    /// Its report is there, and on its way.
+    is_over: bool,
 }
 
 impl Runner {
@@ -153,6 +157,7 @@ impl Runner {
             self.begin(job, None);
         }
         let (mut rest, mut was_heard) = (FIRST_REST, false);
+        let mut next_tidying = self.shared.settings.clock.now();
         loop {
             let stage = *drain.borrow_and_update();
             if stage == Drain::Now {
@@ -163,7 +168,11 @@ impl Runner {
             if stage != Drain::No && poll.jobs.is_empty() {
                 return Ok(());
             }
-            self.shared.folder.tidy(self.shared.settings.clock.now());
+            let now = self.shared.settings.clock.now();
+            if now >= next_tidying {
+                self.shared.folder.tidy(now);
+                next_tidying = now + TIDY_EVERY;
+            }
             let asked = self.shared.client.ask::<Told>(Method::POST, POLL, &poll);
             let told = tokio::select! {
                 told = asked => told,
@@ -217,16 +226,21 @@ impl Runner {
         };
         let shared = self.shared.clone();
         tokio::spawn(async move {
-            shared.see_through(job, parcel).await;
+            let is_kept = shared.see_through(job, parcel).await;
             shared.jobs().remove(&job);
             shared.fewer.notify_one();
+            // Nobody waits for that.
+            tokio::task::spawn_blocking(move || shared.folder.reported(job, is_kept));
         });
     }
 
     fn halt(&self, jobs: impl IntoIterator<Item = JobId>) {
         for job in jobs {
             let mut known = self.shared.jobs();
-            let Some(local) = known.get_mut(&job).filter(|local| !local.halting) else { continue };
+            let Some(local) = known.get_mut(&job) else { continue };
+            if local.halting || local.is_over {
+                continue;
+            }
             local.halting = true;
             drop(known);
             let shared = self.shared.clone();
@@ -251,13 +265,9 @@ impl Shared {
         }
     }
 
-    async fn see_through(&self, job: JobId, parcel: Option<Parcel>) {
-        let (tell, over) = watch::channel(false);
-        let execute = async {
-            let report = self.execute(job, parcel).await;
-            tell.send_replace(true);
-            report
-        };
+    /// Returns once the server has all of it: whether what it leaves is kept.
+    async fn see_through(&self, job: JobId, parcel: Option<Parcel>) -> bool {
+        let (tell, over) = watch::channel(None);
         let shipment = Shipment {
             client: self.client.clone(),
             clock: self.settings.clock.clone(),
@@ -265,15 +275,16 @@ impl Shared {
             job,
             folder: self.folder.of(job),
         };
-        let (report, shipped) = tokio::join!(execute, shipment.run(over));
-        if let Err(error) = shipped {
-            tracing::warn!(%job, error = said(&error), "the server does not take a job's files");
-        }
-        if let Err(error) = self.report(job, &report).await {
-            tracing::warn!(%job, error = said(&error), "the server does not take a job's report");
-        }
-        let is_kept = matches!(report.ending, Ending::Failure | Ending::TimedOut);
-        self.folder.reported(job, is_kept);
+        let execute = async {
+            let report = Arc::new(self.execute(job, parcel).await);
+            if let Some(local) = self.jobs().get_mut(&job) {
+                local.is_over = true;
+            }
+            tell.send_replace(Some(report.clone()));
+            report
+        };
+        let (report, ()) = tokio::join!(execute, shipment.run(over));
+        matches!(report.ending, Ending::Failure | Ending::TimedOut)
     }
 
     async fn execute(&self, job: JobId, parcel: Option<Parcel>) -> JobReport {
@@ -306,30 +317,6 @@ impl Shared {
         briefing.map_err(Ending::Invalid)
     }
 
-    /// Until the server has it, or has another one.
-    async fn report(&self, job: JobId, report: &JobReport) -> Result<(), ClientError> {
-        let body =
-            serde_json::to_vec(report).map_err(|error| ClientError::Nonsense(error.to_string()))?;
-        let path = report_path(&self.session, job);
-        let mut rest = FIRST_REST;
-        loop {
-            let body = body.clone().into();
-            let sent = self.client.send(Method::POST, &path, "application/json", body).await;
-            match sent.and_then(|(status, body)| successful(status, body)) {
-                // It was taken for lost, if the server has another one.
-                Ok(_) | Err(ClientError::Refused { status: StatusCode::CONFLICT, .. }) => {
-                    return Ok(());
-                }
-                Err(error) if error.may_pass() => {
-                    let clock = &self.settings.clock;
-                    clock.sleep_until(clock.now() + rest).await;
-                    rest = (rest * 2).min(LONGEST_REST);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
     fn unexecuted(&self, ending: Ending) -> JobReport {
         JobReport::unexecuted(ending, &self.settings.name, self.settings.clock.now())
     }
@@ -341,12 +328,6 @@ impl Shared {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An error with what it comes of.
-fn said(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 impl fmt::Debug for Settings {

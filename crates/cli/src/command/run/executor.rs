@@ -84,7 +84,6 @@ impl Executor {
             sandbox: asked.confines.sandbox || asked.confines.no_network,
             no_network: asked.confines.no_network,
             stays: asked.shell_on_failure,
-            durable: false,
             bounds: asked.confines.bounds(),
         };
         let own = std::thread::available_parallelism().map_or(2, usize::from);

@@ -4,11 +4,12 @@
 //! that `highroad logs` and `highroad run --again` know them too.
 
 use std::collections::HashMap;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::{Method, StatusCode};
+use hyper::Method;
 use jiff::{SignedDuration, Timestamp};
 use jobs::event::Event;
 use jobs::remote::{Client, ClientError};
@@ -16,11 +17,9 @@ use model::fact::What;
 use model::id::{JobId, RunId};
 use model::pipeline::Run as Process;
 use ports::clock::{Clock, SystemClock};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{Semaphore, oneshot};
-use tokio::task::JoinHandle;
 
 use super::executor::{command, discard, verdict};
 use super::report::Reporter;
@@ -66,22 +65,12 @@ struct Fact {
     body: serde_json::Value,
 }
 
-/// A job that is listened to, or waits for its turn to be.
-struct Listening {
-    /// It is over: it need not wait.
-    end: oneshot::Sender<()>,
-    task: JoinHandle<()>,
-}
-
-/// To how many jobs of a run is listened at the same time, a connection each. They begin in the
-/// order in which they were ordered.
-const MOST_HEARD: usize = 64;
 /// How long a server that does not answer is left alone.
 const REST: SignedDuration = SignedDuration::from_millis(500);
 /// After how long it is given up. The run goes on without anybody watching.
 const LONGEST_SILENCE: SignedDuration = SignedDuration::from_mins(5);
-/// For how many seconds a question for more is kept open.
-const PATIENCE: u64 = 20;
+/// After how long without a word it is asked anew; it says that nothing happens more often.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(45);
 
 impl Remote {
     pub(super) fn new(client: Client, data: &Path, selection: Selection) -> Self {
@@ -202,117 +191,146 @@ impl Server {
 
     /// Tells what happens in a run until it is over.
     async fn follow(self, run: RunId, tell: UnboundedSender<Heard>) {
-        let mut after = 0;
-        let mut jobs: HashMap<JobId, Listening> = HashMap::new();
-        let ears = Arc::new(Semaphore::new(MOST_HEARD));
+        let mut known = Known::default();
+        let mut heard_at = self.clock.now();
         loop {
-            let path = format!("/api/v1/facts?subject={run}&after={after}&wait={PATIENCE}");
-            let answer = match self.patiently(&path).await {
-                Ok((_, answer)) => answer,
+            match self.hear(run, &mut known, &mut heard_at, &tell).await {
+                Ok(true) => return,
+                // The server ended the answer, or was ended itself.
+                Ok(false) => {}
+                Err(error) if error.may_pass() && self.clock.now() < heard_at + LONGEST_SILENCE => {
+                }
                 Err(error) => {
                     let _ = tell.send(Heard::Lost(wire::refused_by_server(&error)));
                     return;
                 }
+            }
+            self.clock.sleep_until(self.clock.now() + REST).await;
+        }
+    }
+
+    /// Tells what the server tells in one answer; whether the run is over.
+    async fn hear(
+        &self,
+        run: RunId,
+        known: &mut Known,
+        heard_at: &mut Timestamp,
+        tell: &UnboundedSender<Heard>,
+    ) -> Result<bool, ClientError> {
+        let path = format!("/api/v1/runs/{run}/watch");
+        let mut answer = self.client.listen(&path, known).await?;
+        let mut text = Vec::new();
+        loop {
+            let piece = tokio::select! {
+                piece = answer.next() => piece?,
+                // Nothing comes any more, and nobody says so.
+                () = self.clock.sleep_until(self.clock.now() + LONGEST_PAUSE) => None,
             };
-            for line in answer.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                let Ok(fact) = serde_json::from_slice::<Fact>(line) else { continue };
-                after = fact.seq;
-                // A newer server may know facts that this program does not.
-                let Ok(what) = What::read(&fact.kind, &fact.body.to_string()) else { continue };
+            let Some(piece) = piece else { return Ok(false) };
+            *heard_at = self.clock.now();
+            text.extend_from_slice(&piece);
+            let mut rest = text.as_slice();
+            while let Some((line, behind)) = first_line(rest) {
+                // A newer server may say what this program does not know.
+                let line: Line = serde_json::from_slice(line).unwrap_or_default();
+                let length = line.bytes.unwrap_or_default();
+                let Some((bytes, behind)) = behind.split_at_checked(length) else { break };
+                rest = behind;
+                if self.take(run, line, bytes, known, tell) {
+                    return Ok(true);
+                }
+            }
+            let left = rest.len();
+            text.drain(..text.len() - left);
+        }
+    }
+
+    /// Tells one thing, and brings the log here; whether the run is over.
+    fn take(
+        &self,
+        run: RunId,
+        line: Line,
+        bytes: &[u8],
+        known: &mut Known,
+        tell: &UnboundedSender<Heard>,
+    ) -> bool {
+        match line {
+            Line { fact: Some(fact), .. } => {
+                known.after = fact.seq;
+                let Ok(what) = What::read(&fact.kind, &fact.body.to_string()) else { return false };
                 match &what {
                     What::RunJobOrdered(ordered) => {
-                        let (end, over) = oneshot::channel();
-                        let (server, job) = (self.clone(), ordered.job);
-                        let (ears, tell) = (ears.clone(), tell.clone());
-                        let task = tokio::spawn(async move {
-                            // One that is over has no more to say than can be read at once.
-                            let _ear = tokio::select! {
-                                ear = ears.acquire() => Some(ear),
-                                _ = over => None,
-                            };
-                            server.listen(job, tell).await;
-                        });
-                        jobs.insert(job, Listening { end, task });
+                        known.jobs.insert(ordered.job, Read::default());
                     }
                     What::RunJobEnded(ended) => {
-                        // What it said is shown before what became of it.
-                        if let Some(job) = ended.job.and_then(|job| jobs.remove(&job)) {
-                            let _ = job.end.send(());
-                            let _ = job.task.await;
-                        }
+                        ended.job.map(|job| known.jobs.remove(&job));
                     }
                     _ => {}
                 }
                 let is_over = matches!(what, What::RunEnded(_));
                 // Whoever watched has left: nobody is to be told.
                 let _ = tell.send(Heard::Fact(Told { subject: run.into(), what }, fact.at));
-                if is_over {
-                    return;
-                }
+                return is_over;
             }
+            Line { job: Some(job), to: Some(to), event: Some(event), .. } => {
+                known.jobs.entry(job).or_default().events = to;
+                let Ok(event) = Event::deserialize(&event) else { return false };
+                known.at = moment(&event).unwrap_or(known.at);
+                let _ = tell.send(Heard::Job(job, Box::new(event), known.at));
+            }
+            Line { job: Some(job), log: Some(offset), .. } => {
+                known.jobs.entry(job).or_default().log = offset + bytes.len() as u64;
+                // One that is not here is missed where it is to be shown, and told there.
+                let _ = self.keep_log(job, offset, bytes);
+            }
+            _ => {}
         }
+        false
     }
 
-    /// Tells what a job says, and brings its log here once it is over.
-    async fn listen(self, job: JobId, tell: UnboundedSender<Heard>) {
-        let (mut offset, mut rest, mut at) = (0, Vec::new(), self.clock.now());
-        loop {
-            let path = format!("/api/v1/jobs/{job}/events?offset={offset}");
-            let Ok((status, piece)) = self.patiently(&path).await else { return };
-            if status != StatusCode::NO_CONTENT && piece.is_empty() {
-                break;
-            }
-            offset += piece.len();
-            rest.extend_from_slice(&piece);
-            let whole = whole_lines(&rest);
-            for line in rest[..whole].split(|byte| *byte == b'\n') {
-                let Ok(event) = serde_json::from_slice::<Event>(line) else { continue };
-                if matches!(event, Event::Ended(_)) {
-                    self.bring_log(job).await;
-                }
-                at = moment(&event).unwrap_or(at);
-                let _ = tell.send(Heard::Job(job, Box::new(event), at));
-            }
-            rest.drain(..whole);
-        }
-    }
-
-    /// A log that does not arrive is missed where it is to be shown, and told there.
-    async fn bring_log(&self, job: JobId) {
+    fn keep_log(&self, job: JobId, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
         let path = jobs::log::file_in(&self.folder.join(job.to_string()));
-        let create = || {
-            path.parent().map(std::fs::create_dir_all).transpose()?;
-            std::fs::File::create(&path)
-        };
-        let Ok(mut file) = create() else { return };
-        let mut offset = 0;
-        loop {
-            let at = format!("/api/v1/jobs/{job}/log?offset={offset}");
-            let Ok((status, piece)) = self.patiently(&at).await else { return };
-            if status != StatusCode::NO_CONTENT && piece.is_empty() {
-                return;
-            }
-            offset += piece.len();
-            if std::io::Write::write_all(&mut file, &piece).is_err() {
-                return;
-            }
-        }
+        path.parent().map(std::fs::create_dir_all).transpose()?;
+        let file = std::fs::File::options().create(true).truncate(false).write(true).open(path)?;
+        file.write_all_at(bytes, offset)
     }
+}
 
-    /// Asks until the server answers, or has not for too long.
-    async fn patiently(&self, path: &str) -> Result<(StatusCode, Vec<u8>), ClientError> {
-        let until = self.clock.now() + LONGEST_SILENCE;
-        loop {
-            let asked = self.client.send(Method::GET, path, "application/json", [][..].into());
-            match asked.await.and_then(|(status, body)| jobs::remote::successful(status, body)) {
-                Ok((status, body)) => return Ok((status, body.to_vec())),
-                Err(error) if error.may_pass() && self.clock.now() < until => {
-                    self.clock.sleep_until(self.clock.now() + REST).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
+/// What is known of a run already, as the server is told.
+#[derive(Debug, Default, Serialize)]
+struct Known {
+    after: u64,
+    /// How much of their files, of the jobs that are not over.
+    jobs: HashMap<JobId, Read>,
+    /// When the last thing happened whose time is known.
+    #[serde(skip)]
+    at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+struct Read {
+    events: u64,
+    log: u64,
+}
+
+/// One line of what the server tells of a run.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Line {
+    fact: Option<Fact>,
+    job: Option<JobId>,
+    /// How far the job's events are told with this one.
+    to: Option<u64>,
+    event: Option<serde_json::Value>,
+    /// Where in the log the bytes behind the line belong.
+    log: Option<u64>,
+    bytes: Option<usize>,
+}
+
+/// A line without its end, and what is behind it.
+fn first_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|byte| *byte == b'\n')?;
+    Some((&text[..end], &text[end + 1..]))
 }
 
 /// When something happened in a job, if that is told: not when it was heard of.
@@ -324,9 +342,4 @@ fn moment(event: &Event) -> Option<Timestamp> {
         Event::Ended(report) => Some(report.ended_at),
         Event::Annotated { .. } | Event::Summary { .. } | Event::Stuck { .. } => None,
     }
-}
-
-/// How much of this is whole lines.
-fn whole_lines(text: &[u8]) -> usize {
-    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
 }

@@ -91,10 +91,10 @@ impl Roster {
         roomiest.map(|(session, _)| session.clone())
     }
 
-    pub(super) fn give(&mut self, session: &SessionId, job: JobId) {
+    /// The runner has this job from now on.
+    pub(super) fn take(&mut self, session: &SessionId, job: JobId) {
         if let Some(runner) = self.0.get_mut(session) {
             runner.jobs.insert(job);
-            runner.bell.notify_waiters();
         }
     }
 
