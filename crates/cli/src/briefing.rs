@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Briefing {
     pub(crate) runner: String,
-    /// Highroad's data on this machine: caches, artifacts, tools, actions.
+    /// Highroad's data on this machine: tools, actions.
     pub(crate) data: PathBuf,
+    pub(crate) depot: Depots,
     pub(crate) origin: Origin,
     /// Where actions come from.
     pub(crate) actions: Option<String>,
@@ -38,6 +39,18 @@ impl Bounds {
     pub(crate) fn of_processes(self) -> Limits {
         Limits { memory: self.memory, millicpus: self.millicpus, processes: None }
     }
+}
+
+/// Where caches and artifacts are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Depots {
+    /// On this machine.
+    Folder(PathBuf),
+    Server {
+        url: String,
+        token: String,
+    },
 }
 
 /// What is checked out.

@@ -20,7 +20,7 @@ use jobs::worker::{Breakpoint, CancelSignal, execute};
 use ports::clock::SystemClock;
 use serde::Deserialize as _;
 
-use crate::briefing::{Briefing, Origin};
+use crate::briefing::{Briefing, Depots, Origin};
 use crate::exit::Exit;
 use crate::wire;
 
@@ -142,6 +142,12 @@ fn bench(
         keep_free: None,
         every: LOOK_AT_DISK_EVERY,
     });
+    let token = match &briefing.depot {
+        Depots::Server { token, .. } => Some(token),
+        Depots::Folder(_) => None,
+    };
+    let depot = wire::depot_of(&briefing.depot, errand.folder.join("depot"));
+    let depot = depot.map_err(|error| error.to_string())?;
     Ok(Workbench {
         runner: Runner::here(runner.as_str(), data.join("tools")),
         host: Host {
@@ -151,7 +157,7 @@ fn bench(
         },
         secrets: visible(&errand.order.secrets, secrets)?,
         // Also what the job may not see must not be in its log.
-        hidden: secrets.iter().map(|(_, value)| value.clone()).collect(),
+        hidden: secrets.iter().map(|(_, value)| value).chain(token).cloned().collect(),
         source: match origin {
             Origin::WorkingTree(path) => Source::WorkingTree(path.clone()),
             Origin::Repository(path) => Source::Repository(path.clone()),
@@ -161,7 +167,7 @@ fn bench(
             rules: actions.iter().map(|url| ("*".to_owned(), url.clone())).collect(),
             cache: data.join("actions"),
         },
-        depot: wire::depot(data),
+        depot,
         mutable_caches: false,
         clock: Arc::new(SystemClock),
         processes,

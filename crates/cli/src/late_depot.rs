@@ -1,14 +1,15 @@
 //! A depot that is opened when something is first asked of it: most jobs keep and fetch nothing.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use ports::BoxFuture;
 use ports::clock::SystemClock;
 use ports::depot::{
-    Artifact, ArtifactFilter, Cache, CacheFilter, Depot, DepotError, Explanation, FileEntry, Hit,
-    Holding, Lookup, LookupFilter, RestoreArtifacts, RestoreCache, SaveArtifact, SaveCache, Saved,
-    SavedArtifact, Tended, Usage,
+    Artifact, ArtifactFilter, Cache, CacheFilter, Carrier, Depot, DepotError, Explanation,
+    FileEntry, Given, Hit, Holding, Lookup, LookupFilter, PackedTree, RestoreArtifacts,
+    RestoreCache, SaveArtifact, SaveCache, Saved, SavedArtifact, Tended, Usage,
 };
 use ports::entropy::SystemEntropy;
 use store::depot::{EmbeddedDepot, Options};
@@ -98,5 +99,27 @@ impl Depot for LateDepot {
 
     fn tend(&self) -> Answer<'_, Tended> {
         self.ask(Depot::tend)
+    }
+}
+
+impl Carrier for LateDepot {
+    fn take_cache(&self, save: SaveCache, tree: PackedTree) -> Answer<'_, Saved> {
+        self.ask(|depot| depot.take_cache(save, tree))
+    }
+
+    fn give_cache(&self, restore: RestoreCache) -> Answer<'_, Option<Given>> {
+        self.ask(|depot| depot.give_cache(restore))
+    }
+
+    fn take_artifact(&self, save: SaveArtifact, tree: PackedTree) -> Answer<'_, SavedArtifact> {
+        self.ask(|depot| depot.take_artifact(save, tree))
+    }
+
+    fn give_artifacts(&self, restore: RestoreArtifacts) -> Answer<'_, Vec<(Artifact, File)>> {
+        self.ask(|depot| depot.give_artifacts(restore))
+    }
+
+    fn give(&self, of: Holding) -> Answer<'_, Option<File>> {
+        self.ask(|depot| depot.give(of))
     }
 }

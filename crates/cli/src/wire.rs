@@ -1,20 +1,22 @@
 //! The one place where the ports get what is behind them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jobs::remote::{Client, ClientError};
+use jobs::remote::{Client, ClientError, RemoteDepot};
 use model::fact::{Actor, ActorName};
 use ports::clock::{Clock, SystemClock};
-use ports::depot::Depot;
+use ports::depot::{Carrier, Depot};
 use ports::entropy::{Entropy, SystemEntropy};
 use ports::store::{Store, StoreError};
+use store::depot::{EmbeddedDepot, Options};
 use store::postgres::PostgresStore;
 use store::sqlite::{Mode, SqliteStore};
 use store::tokens::TokenFile;
 use store::vault::{EmbeddedVault, RootKeys};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::briefing::Depots;
 use crate::database::Database;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -52,18 +54,44 @@ pub(crate) fn vault(store: Arc<dyn Store>, keys: RootKeys) -> EmbeddedVault {
 }
 
 /// Where artifacts and caches are on this machine.
-pub(crate) fn depot(data: &Path) -> Arc<dyn Depot> {
-    Arc::new(LateDepot::at(&data.join("depot")))
+pub(crate) fn depot_folder(data: &Path) -> PathBuf {
+    data.join("depot")
 }
+
+pub(crate) fn depot(data: &Path) -> Arc<dyn Carrier> {
+    Arc::new(LateDepot::at(&depot_folder(data)))
+}
+
+/// Where a job's artifacts and caches are, told in its briefing; `passing` is for what is on the way.
+pub(crate) fn depot_of(told: &Depots, passing: PathBuf) -> Result<Arc<dyn Depot>, ClientError> {
+    let (url, token) = match told {
+        Depots::Folder(folder) => return Ok(Arc::new(LateDepot::at(folder))),
+        Depots::Server { url, token } => (url, token),
+    };
+    let client = Arc::new(Client::new(url, token)?);
+    let open = |folder: &Path| {
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let options = Options { quota: ROOM, ..Options::default() };
+        let depot = EmbeddedDepot::open(folder, options, clock, entropy)?;
+        Ok(Box::new(depot) as Box<dyn Carrier>)
+    };
+    Ok(Arc::new(RemoteDepot::new(client, passing, Box::new(open))))
+}
+
+/// Room for everything, in bytes.
+const ROOM: u64 = 1 << 50;
 
 /// The tokens that the server knows.
 pub(crate) fn tokens(data: &Path) -> TokenFile {
     TokenFile::new(data.join("tokens.json"))
 }
 
-/// A server, and the token by which this program shows it who it is: given by options, or else by
-/// `HIGHROAD_URL` and `HIGHROAD_TOKEN`.
-pub(crate) fn client(url: Option<&str>, token_file: Option<&Path>) -> Result<Client, Error> {
+/// A server's URL, and the token by which this program shows it who it is: given by options, or
+/// else by `HIGHROAD_URL` and `HIGHROAD_TOKEN`.
+pub(crate) fn server(
+    url: Option<&str>,
+    token_file: Option<&Path>,
+) -> Result<(String, String), Error> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let url = url.map(str::to_owned).or_else(|| variable("HIGHROAD_URL")).ok_or_else(|| {
         Error::new(Exit::Usage, "which server?").hint("name it with --url URL, or in HIGHROAD_URL")
@@ -76,7 +104,17 @@ pub(crate) fn client(url: Option<&str>, token_file: Option<&Path>) -> Result<Cli
                 .hint("put it in HIGHROAD_TOKEN, or name the file that it is in: --token-file FILE")
         })?,
     };
-    Client::new(&url, token.trim())
+    Ok((url, token.trim().to_owned()))
+}
+
+/// Asks the server that is named in this way.
+pub(crate) fn client(url: Option<&str>, token_file: Option<&Path>) -> Result<Client, Error> {
+    let (url, token) = server(url, token_file)?;
+    client_of(&url, &token)
+}
+
+pub(crate) fn client_of(url: &str, token: &str) -> Result<Client, Error> {
+    Client::new(url, token)
         .map_err(|error| Error::new(Exit::Usage, error.to_string()).caused_like(&error))
 }
 

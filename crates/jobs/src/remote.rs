@@ -6,6 +6,7 @@
 //! that both sides may be restarted in the middle of them.
 
 mod client;
+mod depot;
 mod hub;
 mod protocol;
 mod routes;
@@ -13,6 +14,7 @@ mod runner;
 mod shipment;
 
 pub use client::{Client, ClientError, Coming, successful};
+pub use depot::{Open as OpenDepot, RemoteDepot, for_depot};
 pub use hub::{Brief as HubBrief, Hub, Settings as HubSettings};
 pub use protocol::{JobFile, Parcel, SessionId};
 pub use routes::{for_people, for_runners};

@@ -2,17 +2,22 @@
 
 mod artifact;
 mod cache;
+mod carrier;
 mod miss;
+mod raw_path;
 mod trouble;
 
 use std::fmt::Debug;
 use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
 
 use crate::BoxFuture;
 pub use artifact::{
     Artifact, ArtifactFilter, RestoreArtifacts, SaveArtifact, SavedArtifact, Which,
 };
 pub use cache::{Cache, CacheFilter, Hit, RestoreCache, SaveCache, Saved, Scope};
+pub use carrier::{Carrier, Given, PackedTree};
 pub use miss::{Difference, Explanation, Gone, Lookup, LookupFilter, Outcome, Reason, Why};
 pub use trouble::{DepotError, DepotErrorKind};
 
@@ -103,7 +108,7 @@ pub struct Source {
 }
 
 /// How large a tree may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// The files' sizes together, before they are compressed.
     pub bytes: u64,
@@ -126,32 +131,38 @@ pub struct Skipped {
 }
 
 /// Whose tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Holding {
     Cache(u64),
     Artifact(u64),
 }
 
 /// One thing in a tree.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
     /// The root's name; empty in an artifact.
     pub root: String,
+    #[serde(with = "raw_path")]
     pub path: PathBuf,
     /// Permissions: the lowest nine bits. A link has none.
     pub mode: u32,
     pub kind: FileKind,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileKind {
-    File { size: u64 },
+    File {
+        size: u64,
+    },
     Folder,
-    Link { target: PathBuf },
+    Link {
+        #[serde(with = "raw_path")]
+        target: PathBuf,
+    },
 }
 
 /// How full the depot is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Bytes at rest, compressed and each content once.
     pub stored: u64,
@@ -163,7 +174,7 @@ pub struct Usage {
 }
 
 /// What was let go.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tended {
     /// Caches that nobody used for too long, or that had to make room.
     pub caches: Vec<Cache>,

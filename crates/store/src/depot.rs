@@ -7,6 +7,7 @@
 
 mod artifacts;
 mod caches;
+mod carry;
 mod chunk;
 mod content;
 mod explain;
@@ -23,16 +24,16 @@ mod stop;
 mod tending;
 mod trouble;
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ports::BoxFuture;
 use ports::clock::Clock;
 use ports::depot::{
-    Artifact, ArtifactFilter, Cache, CacheFilter, Depot, DepotError, DepotErrorKind, Explanation,
-    FileEntry, Hit, Holding, Lookup, LookupFilter, RestoreArtifacts, RestoreCache, SaveArtifact,
-    SaveCache, Saved, SavedArtifact, Tended, Usage,
+    Artifact, ArtifactFilter, Cache, CacheFilter, Carrier, Depot, DepotError, DepotErrorKind,
+    Explanation, FileEntry, Given, Hit, Holding, Lookup, LookupFilter, PackedTree,
+    RestoreArtifacts, RestoreCache, SaveArtifact, SaveCache, Saved, SavedArtifact, Tended, Usage,
 };
 use ports::entropy::Entropy;
 use rustix::fs::Stat;
@@ -196,5 +197,41 @@ impl Depot for EmbeddedDepot {
 
     fn tend(&self) -> BoxFuture<'_, Result<Tended, DepotError>> {
         self.run(|inner, _| inner.tend())
+    }
+}
+
+impl Carrier for EmbeddedDepot {
+    fn take_cache(
+        &self,
+        save: SaveCache,
+        tree: PackedTree,
+    ) -> BoxFuture<'_, Result<Saved, DepotError>> {
+        self.run(move |inner, stop| inner.take_cache(&save, tree, stop))
+    }
+
+    fn give_cache(
+        &self,
+        restore: RestoreCache,
+    ) -> BoxFuture<'_, Result<Option<Given>, DepotError>> {
+        self.run(move |inner, stop| inner.give_cache(&restore, stop))
+    }
+
+    fn take_artifact(
+        &self,
+        save: SaveArtifact,
+        tree: PackedTree,
+    ) -> BoxFuture<'_, Result<SavedArtifact, DepotError>> {
+        self.run(move |inner, stop| inner.take_artifact(&save, tree, stop))
+    }
+
+    fn give_artifacts(
+        &self,
+        restore: RestoreArtifacts,
+    ) -> BoxFuture<'_, Result<Vec<(Artifact, File)>, DepotError>> {
+        self.run(move |inner, stop| inner.give_artifacts(&restore, stop))
+    }
+
+    fn give(&self, of: Holding) -> BoxFuture<'_, Result<Option<File>, DepotError>> {
+        self.run(move |inner, stop| inner.give(of, stop))
     }
 }

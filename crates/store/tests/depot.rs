@@ -1,6 +1,7 @@
 //! The embedded depot: what every depot promises, and what only a folder can suffer.
 
 mod depot {
+    mod carry;
     mod damage;
     mod disk;
     mod given;

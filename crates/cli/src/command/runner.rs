@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::Example;
 use super::confines::{Confines, warn_of};
-use crate::briefing::{Briefing, Instruction, Origin};
+use crate::briefing::{Briefing, Depots, Instruction, Origin};
 use crate::command_line::Global;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -57,6 +57,11 @@ pub(crate) struct Runner {
     #[arg(value_parser = clap::value_parser!(u32).range(0..=100_000))]
     keep_failed: u32,
 
+    /// Keep caches and artifacts in a folder of this machine, for its own jobs; without, the server
+    /// keeps them for all runners
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    depot: Option<PathBuf>,
+
     #[command(flatten)]
     confines: Confines,
 }
@@ -81,7 +86,14 @@ impl Runner {
     }
 
     async fn work(self, data: &Path) -> Result<Exit, Error> {
-        let client = wire::client(self.url.as_deref(), self.token_file.as_deref())?;
+        let (url, token) = wire::server(self.url.as_deref(), self.token_file.as_deref())?;
+        let client = wire::client_of(&url, &token)?;
+        let depot = match &self.depot {
+            Some(folder) => Depots::Folder(std::path::absolute(folder).map_err(|error| {
+                Error::io(format!("cannot tell where {} is", folder.display()), &error)
+            })?),
+            None => Depots::Server { url, token },
+        };
         let program = std::env::current_exe()
             .map_err(|error| Error::io("cannot tell which program this is", &error))?;
         let own = std::thread::available_parallelism().map_or(2, usize::from);
@@ -94,7 +106,7 @@ impl Runner {
             slots: self.slots.map_or(own, usize::from),
             folder: data.join("runner"),
             worker: (program, vec![crate::internal::WORKER.to_owned()]),
-            brief: self.brief(data),
+            brief: self.brief(data, depot),
             keep_failed: SignedDuration::from_mins(self.keep_failed.into()),
             session: SessionId::new(wire::random()),
             clock: Arc::new(SystemClock),
@@ -117,7 +129,7 @@ impl Runner {
         Ok(Exit::Success)
     }
 
-    fn brief(&self, data: &Path) -> jobs::remote::RunnerBrief {
+    fn brief(&self, data: &Path, depot: Depots) -> jobs::remote::RunnerBrief {
         let runner = self.name.clone().unwrap_or_else(machine);
         let (data, bounds) = (data.to_owned(), self.confines.bounds());
         let no_network = self.confines.no_network;
@@ -128,6 +140,7 @@ impl Runner {
             let briefing = Briefing {
                 runner: runner.clone(),
                 data: data.clone(),
+                depot: depot.clone(),
                 origin: source.map_or(Origin::Nothing, |path| Origin::Repository(path.to_owned())),
                 actions,
                 secrets,

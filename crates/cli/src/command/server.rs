@@ -17,6 +17,7 @@ use model::id::JobId;
 use model::pipeline::Order;
 use ports::BoxFuture;
 use ports::clock::{Clock, SystemClock};
+use ports::depot::Carrier;
 use ports::entropy::Entropy as _;
 use ports::store::Store;
 use ports::tokens::{Scope, Tokens};
@@ -107,7 +108,7 @@ impl Server {
         let tokens: Arc<dyn Tokens> = Arc::new(wire::tokens(data));
         let jobs = Arc::new(Files(hub.clone()));
         let api = Api { handle, store: store.clone(), clock, jobs };
-        let router = routes(api, &hub, &tokens, store);
+        let router = routes(api, &hub, wire::depot(data), &tokens, store);
 
         terminal.print(&format!("ready http://{address}\n"))?;
         terminal.flush()?;
@@ -187,14 +188,18 @@ impl JobFiles for Files {
 }
 
 /// Who shows which token gets to which paths.
-fn routes(api: Api, hub: &Hub, tokens: &Arc<dyn Tokens>, store: Arc<dyn Store>) -> Router {
+fn routes(
+    api: Api,
+    hub: &Hub,
+    depot: Arc<dyn Carrier>,
+    tokens: &Arc<dyn Tokens>,
+    store: Arc<dyn Store>,
+) -> Router {
     let people = api.router().merge(remote::for_people(hub.clone()));
-    let runners = remote::for_runners(hub.clone());
-    api::health(store).merge(api::admit(people, Scope::Operator, tokens.clone())).merge(api::admit(
-        runners,
-        Scope::Runner,
-        tokens.clone(),
-    ))
+    let runners = remote::for_runners(hub.clone()).merge(remote::for_depot(depot));
+    let people = api::admit(people, Scope::Operator, tokens.clone());
+    let runners = api::admit(runners, Scope::Runner, tokens.clone());
+    api::health(store).merge(people).merge(runners)
 }
 
 /// Servers that share a database go by different names, and look for what others leave.

@@ -436,3 +436,24 @@ fn two_servers_or_runners_do_not_share_a_folder() {
     assert_eq!(second.code(), Some(4), "{err}");
     assert!(err.contains("another runner uses"), "{err}");
 }
+
+#[test]
+fn caches_and_artifacts_go_from_one_runner_to_another() {
+    let pipeline = Pipeline::new(
+        "on: push\njobs:\n  make:\n    runs-on: [self-hosted, first]\n    steps:\n      - run: mkdir out && echo made > out/file && ln -s file out/link\n      - uses: actions/upload-artifact@v4\n        with: {name: dist, path: out}\n      - uses: actions/cache/save@v4\n        with: {key: k-1, path: out}\n  use:\n    needs: make\n    runs-on: [self-hosted, second]\n    steps:\n      - uses: actions/download-artifact@v4\n        with: {name: dist, path: got}\n      - run: test \"$(cat got/file)\" = made && test \"$(cat got/link)\" = made\n      - id: cache\n        uses: actions/cache/restore@v4\n        with: {key: k-1, path: out}\n      - run: test \"$(cat out/link)\" = made && test '${{ steps.cache.outputs.cache-hit }}' = true\n      - uses: actions/cache/restore@v4\n        with: {key: k-2, path: out}\n",
+    );
+    let server = Server::start();
+    let _first = server.runner("first", "--label first");
+    let _second = server.runner("second", "--label second");
+    let ran = server.ran(&pipeline, "");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(pipeline.run("logs use").out.contains("Runner: second"));
+    // They are at the server, and a miss is explained there.
+    let listed = server.highroad("cache list");
+    assert!(listed.out.contains("k-1"), "{listed:?}");
+    let missed = server.highroad("cache explain k-2");
+    assert!(missed.out.contains("k-1"), "{missed:?}");
+    for runner in ["first", "second"] {
+        assert!(!server.folder.path().join(runner).join("depot").exists());
+    }
+}

@@ -1,6 +1,7 @@
 //! HTTP to a server: as much of it as a runner needs.
 
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -171,6 +172,10 @@ impl Client {
         let body = Bytes::from(body);
         let content = || Ok(Full::new(body.clone()).map_err(|never| match never {}).boxed_unsync());
         let answer = self.answer(Method::POST, path, "application/json", content).await?;
+        self.coming(answer).await
+    }
+
+    async fn coming(&self, answer: Answer) -> Result<Coming, ClientError> {
         if !answer.response.status().is_success() {
             let (status, why) = self.read(answer).await?;
             successful(status, why)?;
@@ -178,6 +183,42 @@ impl Client {
         }
         let Answer { response, connection } = answer;
         Ok(Coming { body: response.into_body(), _connection: connection })
+    }
+
+    /// Sends some bytes, and behind them what is in a file; the answer is read while it comes.
+    pub(super) async fn exchange(
+        &self,
+        path: &str,
+        head: Bytes,
+        file: Option<&std::fs::File>,
+    ) -> Result<Coming, ClientError> {
+        let unreadable =
+            |error| ClientError::File("what is to be sent cannot be read".to_owned(), error);
+        let content = || {
+            let file = file.map(std::fs::File::try_clone).transpose().map_err(unreadable)?;
+            let pieces = futures_util::stream::unfold(
+                (Some(head.clone()), file, 0),
+                |(head, file, offset)| async move {
+                    if let Some(head) = head {
+                        return Some((Ok(Frame::data(head)), (None, file, offset)));
+                    }
+                    let file = file?;
+                    let mut piece = vec![0; usize::try_from(PIECE).unwrap_or(usize::MAX)];
+                    match file.read_at(&mut piece, offset) {
+                        Ok(0) => None,
+                        Ok(length) => {
+                            piece.truncate(length);
+                            let next = (None, Some(file), offset + length as u64);
+                            Some((Ok(Frame::data(piece.into())), next))
+                        }
+                        Err(error) => Some((Err(error), (None, None, offset))),
+                    }
+                },
+            );
+            Ok(StreamBody::new(pieces).boxed_unsync())
+        };
+        let answer = self.answer(Method::POST, path, OCTETS, content).await?;
+        self.coming(answer).await
     }
 
     /// Writes what is at a path into a file.

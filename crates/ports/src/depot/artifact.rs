@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Skipped, Source};
 
@@ -21,7 +22,7 @@ pub struct SaveArtifact {
 }
 
 /// An artifact at rest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
     pub id: u64,
     pub run: String,
@@ -46,7 +47,7 @@ pub struct SavedArtifact {
 }
 
 /// Which artifacts.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Which {
     #[default]
     All,
@@ -57,7 +58,7 @@ pub enum Which {
 }
 
 /// Which artifacts: those that fit everything that is given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactFilter {
     pub run: Option<String>,
     pub which: Which,

@@ -1,6 +1,7 @@
 //! Caches: what is saved under a key, and how it is looked for.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Root, Skipped, Source};
 
@@ -31,7 +32,7 @@ pub enum Saved {
 }
 
 /// Whose caches a run may read.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Scope {
     pub repository: String,
     /// The run's own ref, as in `refs/heads/feature` or `refs/pull/7/merge`.
@@ -69,7 +70,7 @@ pub struct RestoreCache {
 }
 
 /// A cache that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hit {
     pub cache: Cache,
     /// It has the very key, not only the beginning of one.
@@ -77,7 +78,7 @@ pub struct Hit {
 }
 
 /// A cache at rest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cache {
     pub id: u64,
     pub repository: String,
@@ -96,7 +97,7 @@ pub struct Cache {
 }
 
 /// Which caches: those that fit everything that is given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CacheFilter {
     pub id: Option<u64>,
     pub repository: Option<String>,

@@ -1,11 +1,12 @@
 //! Why a key was not found.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Cache, Scope};
 
 /// What was looked for once, and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lookup {
     pub id: u64,
     pub at: Timestamp,
@@ -17,7 +18,7 @@ pub struct Lookup {
     pub outcome: Outcome,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     Exact {
         git_ref: String,
@@ -31,7 +32,7 @@ pub enum Outcome {
 }
 
 /// Which look-ups: those that fit everything that is given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LookupFilter {
     pub repository: Option<String>,
     pub git_ref: Option<String>,
@@ -49,14 +50,14 @@ impl Default for LookupFilter {
 }
 
 /// Why a look-up did not find its key, as far as the depot remembers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     pub lookup: Lookup,
     /// The most telling first. None when the key was found.
     pub reasons: Vec<Reason>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// It was there, and had gone before.
     Gone(Gone),
@@ -74,14 +75,14 @@ pub enum Reason {
 }
 
 /// A cache that is not there any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gone {
     pub cache: Cache,
     pub at: Timestamp,
     pub why: Why,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Why {
     /// The depot was full, and nobody had used it for longer.
     Evicted {
@@ -99,7 +100,7 @@ pub enum Why {
 }
 
 /// Where two keys part, by the pieces between `-`, `_`, `.`, `/` and other signs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// How both begin.
     pub alike: String,

@@ -1,5 +1,7 @@
 //! What the depot cannot do, and why.
 
+use serde::{Deserialize, Serialize};
+
 /// Why the depot did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]
@@ -22,7 +24,7 @@ impl DepotError {
 }
 
 /// The sorts of trouble that call for different help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DepotErrorKind {
     /// A key, name, path or pattern that cannot be one.
     Invalid,

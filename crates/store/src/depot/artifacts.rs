@@ -1,17 +1,19 @@
 //! Artifacts: saved, listed, and put into place.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 use ports::depot::{
-    Artifact, ArtifactFilter, DepotError, DepotErrorKind, FileEntry, FileKind, Holding,
+    Artifact, ArtifactFilter, DepotError, DepotErrorKind, FileEntry, FileKind, Holding, PackedTree,
     RestoreArtifacts, SaveArtifact, SavedArtifact, Which, Why,
 };
 use rusqlite::{Connection, Transaction};
 
 use super::Inner;
+use super::carry::{pack, unpack};
 use super::glob::Pattern;
 use super::index::content::TreeId;
 use super::index::room::{self, Freed};
@@ -19,7 +21,7 @@ use super::index::{Lasting, artifacts, caches};
 use super::manifest::{Item, Kind, Manifest};
 use super::names::{check_artifact_name, check_name};
 use super::restore::{Broken, Plan, Stage, Standing};
-use super::save::{Keep, gather};
+use super::save::{Committing, Keep, gather};
 use super::stop::Stop;
 use super::trouble::Trouble;
 
@@ -31,6 +33,24 @@ impl Inner {
         &self,
         save: &SaveArtifact,
         stop: &Stop,
+    ) -> Result<SavedArtifact, DepotError> {
+        let keep = Keep::Artifact { base: &save.base };
+        self.keep_artifact(save, || gather(self.place(), &save.source, keep, stop))
+    }
+
+    pub(super) fn take_artifact(
+        &self,
+        save: &SaveArtifact,
+        tree: PackedTree,
+        stop: &Stop,
+    ) -> Result<SavedArtifact, DepotError> {
+        self.keep_artifact(save, || unpack(self.place(), tree, save.source.limits, stop))
+    }
+
+    fn keep_artifact<C: Committing>(
+        &self,
+        save: &SaveArtifact,
+        gathered: impl FnOnce() -> Result<C, DepotError>,
     ) -> Result<SavedArtifact, DepotError> {
         check_name("a run", &save.run)?;
         check_artifact_name(&save.name)?;
@@ -57,9 +77,8 @@ impl Inner {
             }
         };
         self.index.read(refuse)?;
-        let keep = Keep::Artifact { base: &save.base };
-        let mut gathered = gather(self.place(), &save.source, keep, stop)?;
-        let committed = gathered.commit(
+        let mut tree = gathered()?;
+        let committed = tree.commit(
             |transaction| refuse(transaction),
             |transaction, tree| self.enter_artifact(transaction, save, tree, now, expires_at),
         )?;
@@ -68,7 +87,7 @@ impl Inner {
         };
         self.give_back(&freed);
         self.tend_now_and_then();
-        Ok(SavedArtifact { artifact, added, skipped: gathered.skipped })
+        Ok(SavedArtifact { artifact, added, skipped: tree.skipped() })
     }
 
     fn enter_artifact(
@@ -149,6 +168,35 @@ impl Inner {
         asked: &RestoreArtifacts,
         stop: &Stop,
     ) -> Result<Vec<Artifact>, DepotError> {
+        let put = |found: &[_]| self.put_artifacts(found, asked, stop);
+        Ok(self.found_artifacts(asked, stop, put)?.0)
+    }
+
+    pub(super) fn give_artifacts(
+        &self,
+        asked: &RestoreArtifacts,
+        stop: &Stop,
+    ) -> Result<Vec<(Artifact, File)>, DepotError> {
+        let packed = |found: &[(Artifact, TreeId)]| {
+            let packed = found.iter().map(|(artifact, tree)| {
+                match pack(&self.index, &self.packs, *tree, stop) {
+                    Err(Broken::Damaged(what)) => self.tell_damaged(artifact, *tree, &what),
+                    packed => packed,
+                }
+            });
+            packed.collect::<Result<Vec<_>, _>>()
+        };
+        let (artifacts, packed) = self.found_artifacts(asked, stop, packed)?;
+        Ok(artifacts.into_iter().zip(packed.unwrap_or_default()).collect())
+    }
+
+    /// Those that are asked for, the oldest first, and what became of them if there are any.
+    fn found_artifacts<T>(
+        &self,
+        asked: &RestoreArtifacts,
+        stop: &Stop,
+        put: impl Fn(&[(Artifact, TreeId)]) -> Result<T, Broken>,
+    ) -> Result<(Vec<Artifact>, Option<T>), DepotError> {
         let filter = ArtifactFilter {
             run: Some(asked.run.clone()),
             which: asked.which.clone(),
@@ -159,11 +207,14 @@ impl Inner {
             let mut found = self.index.read(|connection| self.fitting(connection, &filter))?;
             if found.is_empty() {
                 self.refuse_missing(asked)?;
-                return Ok(Vec::new());
+                return Ok((Vec::new(), None));
             }
             found.reverse();
-            match self.put_artifacts(&found, asked, stop) {
-                Ok(()) => return Ok(found.into_iter().map(|(artifact, _)| artifact).collect()),
+            match put(&found) {
+                Ok(done) => {
+                    let found = found.into_iter().map(|(artifact, _)| artifact);
+                    return Ok((found.collect(), Some(done)));
+                }
                 // Somebody removed one meanwhile: what is left is looked for anew.
                 Err(Broken::Gone) => {}
                 Err(Broken::Trouble(error)) => return Err(error),
@@ -260,20 +311,34 @@ impl Inner {
         Err(DepotError::new(DepotErrorKind::Damaged, what).into())
     }
 
-    pub(super) fn files(&self, of: Holding) -> Result<Option<Vec<FileEntry>>, DepotError> {
+    pub(super) fn give(&self, of: Holding, stop: &Stop) -> Result<Option<File>, DepotError> {
+        let Some(tree) = self.tree(of)? else { return Ok(None) };
+        told(pack(&self.index, &self.packs, tree, stop))
+    }
+
+    fn tree(&self, of: Holding) -> Result<Option<TreeId>, DepotError> {
         let now = self.clock.now();
-        let tree = self.index.read(|connection| match of {
+        self.index.read(|connection| match of {
             Holding::Cache(id) => caches::tree(connection, id),
             Holding::Artifact(id) => artifacts::tree(connection, id, now),
-        })?;
-        let Some(tree) = tree else { return Ok(None) };
-        match Plan::load(&self.index, &self.packs, tree) {
-            Ok(plan) => Ok(Some(entries(&plan.manifest))),
-            Err(Broken::Gone) => Ok(None),
-            Err(Broken::Trouble(error)) => Err(error),
-            Err(Broken::Damaged(what)) => {
-                Err(DepotError::new(DepotErrorKind::Damaged, format!("it is damaged: {what}")))
-            }
+        })
+    }
+
+    pub(super) fn files(&self, of: Holding) -> Result<Option<Vec<FileEntry>>, DepotError> {
+        let Some(tree) = self.tree(of)? else { return Ok(None) };
+        let plan = told(Plan::load(&self.index, &self.packs, tree))?;
+        Ok(plan.map(|plan| entries(&plan.manifest)))
+    }
+}
+
+/// `None` of what has gone meanwhile.
+fn told<T>(had: Result<T, Broken>) -> Result<Option<T>, DepotError> {
+    match had {
+        Ok(had) => Ok(Some(had)),
+        Err(Broken::Gone) => Ok(None),
+        Err(Broken::Trouble(error)) => Err(error),
+        Err(Broken::Damaged(what)) => {
+            Err(DepotError::new(DepotErrorKind::Damaged, format!("it is damaged: {what}")))
         }
     }
 }

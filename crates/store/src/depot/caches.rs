@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use ports::depot::{
-    Cache, CacheFilter, DepotError, DepotErrorKind, Explanation, Hit, Lookup, LookupFilter,
-    Outcome, RestoreCache, Root, SaveCache, Saved, Why,
+    Cache, CacheFilter, DepotError, DepotErrorKind, Explanation, Given, Hit, Lookup, LookupFilter,
+    Outcome, PackedTree, RestoreCache, Root, SaveCache, Saved, Why,
 };
 use rusqlite::Transaction;
 
 use super::Inner;
+use super::carry::{pack, unpack};
 use super::explain::{Past, explain};
 use super::index::caches::{self, Found, Name};
 use super::index::content::TreeId;
@@ -17,12 +18,29 @@ use super::index::room::{self, Freed};
 use super::index::{Lasting, lookups};
 use super::names::{check_key, check_keys, check_name, version};
 use super::restore::{Broken, Plan, Stage, Standing};
-use super::save::{Keep, gather};
+use super::save::{Committing, Keep, gather};
 use super::stop::Stop;
 use super::trouble::Trouble;
 
 impl Inner {
     pub(super) fn save_cache(&self, save: &SaveCache, stop: &Stop) -> Result<Saved, DepotError> {
+        self.keep_cache(save, || gather(self.place(), &save.source, Keep::Cache, stop))
+    }
+
+    pub(super) fn take_cache(
+        &self,
+        save: &SaveCache,
+        tree: PackedTree,
+        stop: &Stop,
+    ) -> Result<Saved, DepotError> {
+        self.keep_cache(save, || unpack(self.place(), tree, save.source.limits, stop))
+    }
+
+    fn keep_cache<C: Committing>(
+        &self,
+        save: &SaveCache,
+        gathered: impl FnOnce() -> Result<C, DepotError>,
+    ) -> Result<Saved, DepotError> {
         check_key(&save.key)?;
         check_name("a repository", &save.repository)?;
         check_name("a ref", &save.git_ref)?;
@@ -39,8 +57,8 @@ impl Inner {
         if let Some(cache) = taken(self.index.read(|connection| caches::get(connection, &name))?) {
             return Ok(Saved::Taken(cache));
         }
-        let mut gathered = gather(self.place(), &save.source, Keep::Cache, stop)?;
-        let committed = gathered.commit(
+        let mut tree = gathered()?;
+        let committed = tree.commit(
             |transaction| Ok(taken(caches::get(transaction, &name)?)),
             |transaction, tree| self.enter_cache(transaction, &name, &save.paths, tree),
         )?;
@@ -50,7 +68,7 @@ impl Inner {
         };
         self.give_back(&freed);
         self.tend_now_and_then();
-        Ok(Saved::New { cache, added, skipped: gathered.skipped })
+        Ok(Saved::New { cache, added, skipped: tree.skipped() })
     }
 
     fn enter_cache(
@@ -103,6 +121,25 @@ impl Inner {
         asked: &RestoreCache,
         stop: &Stop,
     ) -> Result<Option<Hit>, DepotError> {
+        let found = self.found_cache(asked, stop, |tree, roots| self.put_cache(tree, roots, stop));
+        Ok(found?.map(|(hit, _)| hit))
+    }
+
+    pub(super) fn give_cache(
+        &self,
+        asked: &RestoreCache,
+        stop: &Stop,
+    ) -> Result<Option<Given>, DepotError> {
+        self.found_cache(asked, stop, |tree, _| pack(&self.index, &self.packs, tree, stop))
+    }
+
+    /// The best fit, and what became of it where there is somewhere to put it.
+    fn found_cache<T>(
+        &self,
+        asked: &RestoreCache,
+        stop: &Stop,
+        put: impl Fn(TreeId, &[Root]) -> Result<T, Broken>,
+    ) -> Result<Option<(Hit, Option<T>)>, DepotError> {
         check_keys(&asked.key, &asked.restore_keys)?;
         check_name("a repository", &asked.scope.repository)?;
         for git_ref in asked.scope.refs() {
@@ -116,9 +153,9 @@ impl Inner {
             noted = Some(lookup);
             let Some(found) = found else { return Ok(None) };
             let Found { cache, tree, exact } = found;
-            let Some(roots) = &asked.into else { return Ok(Some(Hit { cache, exact })) };
-            match self.put_cache(tree, roots, stop) {
-                Ok(()) => return Ok(Some(Hit { cache, exact })),
+            let Some(roots) = &asked.into else { return Ok(Some((Hit { cache, exact }, None))) };
+            match put(tree, roots) {
+                Ok(done) => return Ok(Some((Hit { cache, exact }, Some(done)))),
                 Err(Broken::Gone) => {}
                 Err(Broken::Trouble(error)) => return Err(error),
                 Err(Broken::Damaged(what)) => self.drop_damaged(cache, tree, what)?,

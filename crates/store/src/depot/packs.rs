@@ -45,6 +45,10 @@ impl Packs {
         Ok(Self { folder, entropy })
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(super) fn begin(&self) -> Result<NewPack, DepotError> {
         loop {
             let name = random_name(&*self.entropy);

@@ -62,6 +62,23 @@ struct WantedPiece {
 }
 
 impl Plan {
+    /// Tells all content, in the order in which it lies: a piece that several files share as often
+    /// as they do.
+    pub(super) fn each_piece(
+        &self,
+        packs: &Packs,
+        mut tell: impl FnMut(Blob, &[u8]) -> Result<(), DepotError>,
+    ) -> Result<(), Broken> {
+        let mut reader = FrameReader::new(packs)?;
+        for Wanted { frame, pieces } in &self.frames {
+            let opened = reader.read(frame)?;
+            for piece in pieces {
+                tell(piece.blob, opened.blob(piece.blob)?)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn load(index: &Index, packs: &Packs, tree: TreeId) -> Result<Self, Broken> {
         let (manifest, frames) = index.read(|connection| {
             Ok((content::manifest_of(connection, tree)?, content::frames_of(connection, tree)?))

@@ -18,6 +18,7 @@ use super::intake::Intake;
 use super::manifest::{Item, Kind};
 use super::packs::Packs;
 use super::stop::Stop;
+pub(super) use commit::Committing;
 use crew::Crew;
 use pick::{OpenRoot, Rebase};
 use walk::{Found, Walk};
@@ -57,7 +58,7 @@ pub(super) struct Gathered<'a> {
     keep_times: bool,
     /// By their roots, in order.
     items: Vec<Item>,
-    pub(super) skipped: Vec<Skipped>,
+    skipped: Vec<Skipped>,
 }
 
 /// Takes in everything that is to be saved.

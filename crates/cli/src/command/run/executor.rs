@@ -25,7 +25,7 @@ use super::report::Reporter;
 use super::secrets::Secrets;
 use super::selection::Selection;
 use super::witness::{Told, Witness};
-use crate::briefing::{Briefing, Origin};
+use crate::briefing::{Briefing, Depots, Origin};
 use crate::command::confines::warn_of;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -76,6 +76,7 @@ impl Executor {
         let briefing = Briefing {
             runner: "this machine".to_owned(),
             data: data.to_path_buf(),
+            depot: Depots::Folder(wire::depot_folder(data)),
             origin: Origin::WorkingTree(tree.root.clone()),
             actions: asked.actions(),
             secrets: Vec::new(),

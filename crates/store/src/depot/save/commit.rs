@@ -10,7 +10,7 @@ use super::super::content::Digest;
 use super::super::folder::split;
 use super::super::index::content::{self, FrameId, TreeId};
 use super::super::index::{Index, Lasting};
-use super::super::intake::{TakenIn, Whereabouts};
+use super::super::intake::{Intake, TakenIn, Whereabouts};
 use super::super::manifest::{Flaw, Item, Kind, MAX_MANIFEST, Manifest};
 use super::super::packs::Packs;
 use super::super::trouble::Trouble;
@@ -35,18 +35,34 @@ struct Tree {
 /// How often a saving begins anew with what others took away meanwhile.
 const TRIES: usize = 10;
 
-impl Gathered<'_> {
+/// What was taken in and is no tree yet.
+pub(in crate::depot) trait Committing: Sized {
+    fn place(&self) -> Place<'_>;
+
+    fn intake(&self) -> &Intake<'_>;
+
+    fn items(&self) -> &[Item];
+
+    fn manifest(&self) -> Result<Manifest, DepotError>;
+
+    /// What was left out.
+    fn skipped(self) -> Vec<Skipped>;
+
+    /// Takes content in again that was in frames that have gone.
+    fn take_again(&mut self, lost: &BTreeSet<FrameId>) -> Result<(), DepotError>;
+
     /// Makes it a tree in the index, together with what `enter` makes of it there; `refuse` may
     /// say before that it is not wanted any more. Returns how many bytes were new.
-    pub(in crate::depot) fn commit<T, R>(
+    fn commit<T, R>(
         &mut self,
         refuse: impl Fn(&Transaction<'_>) -> Result<Option<R>, Trouble>,
         enter: impl Fn(&Transaction<'_>, TreeId) -> Result<T, Trouble>,
     ) -> Result<Result<(T, u64), R>, DepotError> {
-        let Place { index, packs, .. } = self.place;
-        lift(index, packs, &self.intake, &self.items)?;
+        let Place { index, packs, .. } = self.place();
+        lift(index, packs, self.intake(), self.items())?;
         for _ in 0..TRIES {
-            let tree = self.tree()?;
+            let Place { index, packs, .. } = self.place();
+            let tree = Tree::of(&self.manifest()?, self.intake())?;
             let mut lost = damaged_frames(index, packs, &tree.at_rest)?;
             if lost.is_empty() {
                 if let Some(pack) = &tree.taken_in.pack {
@@ -81,29 +97,23 @@ impl Gathered<'_> {
         let what = "other programs keep removing what is being saved";
         Err(DepotError::new(DepotErrorKind::Busy, what))
     }
+}
 
-    /// Takes the manifest in as well, and says what the tree needs.
-    fn tree(&self) -> Result<Tree, DepotError> {
-        let manifest = self.manifest()?;
-        let bytes = manifest.encode();
-        if bytes.len() > MAX_MANIFEST {
-            return Err(too_many_paths());
-        }
-        let digest = self.intake.hand()?.take_large(&bytes)?.digest;
-        let taken_in = self.intake.so_far();
-        let needed = manifest.pieces().map(|piece| piece.digest).chain([digest]);
-        let mut at_rest = BTreeSet::new();
-        for digest in needed {
-            match taken_in.whereabouts[&digest] {
-                Whereabouts::AtRest(frame) => {
-                    at_rest.insert(frame);
-                }
-                Whereabouts::Written => {}
-                Whereabouts::InHand => unreachable!("all hands are empty"),
-            }
-        }
-        let (files, size) = (manifest.items.len() as u64, manifest.size());
-        Ok(Tree { manifest: digest, files, size, at_rest, taken_in })
+impl Committing for Gathered<'_> {
+    fn place(&self) -> Place<'_> {
+        self.place
+    }
+
+    fn intake(&self) -> &Intake<'_> {
+        &self.intake
+    }
+
+    fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    fn skipped(self) -> Vec<Skipped> {
+        self.skipped
     }
 
     fn manifest(&self) -> Result<Manifest, DepotError> {
@@ -144,7 +154,6 @@ impl Gathered<'_> {
         }
     }
 
-    /// Takes files in again whose content was in frames that have gone.
     fn take_again(&mut self, lost: &BTreeSet<FrameId>) -> Result<(), DepotError> {
         let lost = self.intake.forget(lost);
         let is_lost = |item: &Item| match &item.kind {
@@ -187,6 +196,29 @@ enum Committed<T, R> {
 }
 
 impl Tree {
+    /// Takes the manifest in as well, and says what the tree needs.
+    fn of(manifest: &Manifest, intake: &Intake<'_>) -> Result<Self, DepotError> {
+        let bytes = manifest.encode();
+        if bytes.len() > MAX_MANIFEST {
+            return Err(too_many_paths());
+        }
+        let digest = intake.hand()?.take_large(&bytes)?.digest;
+        let taken_in = intake.so_far();
+        let needed = manifest.pieces().map(|piece| piece.digest).chain([digest]);
+        let mut at_rest = BTreeSet::new();
+        for digest in needed {
+            match taken_in.whereabouts[&digest] {
+                Whereabouts::AtRest(frame) => {
+                    at_rest.insert(frame);
+                }
+                Whereabouts::Written => {}
+                Whereabouts::InHand => unreachable!("all hands are empty"),
+            }
+        }
+        let (files, size) = (manifest.items.len() as u64, manifest.size());
+        Ok(Self { manifest: digest, files, size, at_rest, taken_in })
+    }
+
     fn add(&self, transaction: &Transaction<'_>) -> Result<TreeId, Trouble> {
         let mut frames = self.at_rest.clone();
         if let Some(pack) = &self.taken_in.pack {
