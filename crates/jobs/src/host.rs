@@ -25,7 +25,7 @@ use crate::event::Event;
 use worker_process::{Spare, WorkerProcess};
 
 pub use worker_process::{CANCEL, Errand, GO_ON};
-pub(crate) use worker_process::{read_report, write_report};
+pub(crate) use worker_process::{read_report, report_in, write_report};
 
 /// Who executes jobs on this machine.
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
 //! `highroad server`: the control plane.
 
+mod sweep;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -34,6 +36,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::terminal::Terminal;
 use crate::{root_keys, telling, wire};
+use sweep::Sweep;
 
 /// Run the server: it decides what happens, records it, and gives runners their jobs
 ///
@@ -53,6 +56,14 @@ pub(crate) struct Server {
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=86_400))]
     runner_timeout: u32,
+
+    /// For how long the logs of jobs that are over are kept: 90d, or hours as in 36h
+    #[arg(long, value_name = "TIME", default_value = "90d", value_parser = span)]
+    keep_logs: SignedDuration,
+
+    /// For how long what a run checks out is kept, once it is over: 7d
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = span)]
+    keep_sources: SignedDuration,
 
     #[arg(long = "actions", value_name = "URL")]
     #[arg(help = "Where runners get actions from: a git URL with {owner} and {repo} in it (or \
@@ -108,6 +119,13 @@ impl Server {
         let tokens: Arc<dyn Tokens> = Arc::new(wire::tokens(data));
         let jobs = Arc::new(Files(hub.clone()));
         let api = Api { handle, store: store.clone(), clock, jobs };
+        let sweep = Sweep {
+            hub: hub.clone(),
+            store: store.clone(),
+            clock: api.clock.clone(),
+            keep_logs: self.keep_logs,
+            keep_sources: self.keep_sources,
+        };
         let router = routes(api, &hub, wire::depot(data), &tokens, store);
 
         terminal.print(&format!("ready http://{address}\n"))?;
@@ -121,6 +139,7 @@ impl Server {
                 return Err(Error::new(Exit::Bug, "the conductor has stopped"));
             }
             () = hub.watch() => Ok(()),
+            () = sweep.for_ever() => Ok(()),
             () = signals.told_to_end() => Ok(()),
         };
         served.map_err(|error| Error::io("cannot serve any more", &error))?;
@@ -149,6 +168,18 @@ impl Server {
         });
         hub.map_err(|error| Error::io("cannot tell to whom jobs were given", &error))
     }
+}
+
+/// `90d` or `36h`.
+fn span(text: &str) -> Result<SignedDuration, String> {
+    let wrong = || "expected days or hours, as in 90d or 36h".to_owned();
+    let (number, hours) = match (text.strip_suffix('d'), text.strip_suffix('h')) {
+        (Some(days), _) => (days, 24),
+        (_, Some(hours)) => (hours, 1),
+        _ => return Err(wrong()),
+    };
+    let number: u16 = number.parse().map_err(|_| wrong())?;
+    Ok(SignedDuration::from_hours(i64::from(number) * hours))
 }
 
 /// What jobs are given of the secrets of their services.

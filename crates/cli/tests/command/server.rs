@@ -457,3 +457,42 @@ fn caches_and_artifacts_go_from_one_runner_to_another() {
         assert!(!server.folder.path().join(runner).join("depot").exists());
     }
 }
+#[test]
+fn what_was_kept_for_long_enough_is_removed_and_told() {
+    let (pipeline, began, go) = waiting(WAITING);
+    let other =
+        Pipeline::new("on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}");
+    let mut server = Server::start();
+    let _runner = server.runner("one", "--slots 2");
+    assert_eq!(server.ran(&other, "").code, Some(0));
+    let mut run = server.run(&pipeline, "").stdout(Stdio::null()).spawn().unwrap();
+    wait_for(&began);
+    let sources = || fs::read_dir(server.data().join("sources")).unwrap().count();
+    assert_eq!(sources(), 2);
+    server.kill();
+    server.begin("--keep-logs 0d --keep-sources 0h");
+    // What is under way is left alone.
+    let data = server.data();
+    while fs::read_dir(data.join("sources")).unwrap().count() > 1 {
+        std::thread::yield_now();
+    }
+    let jobs = fs::read_dir(data.join("jobs")).unwrap().map(|entry| entry.unwrap().path());
+    let (removed, kept): (Vec<_>, Vec<_>) = jobs.partition(|job| job.join("removed.json").exists());
+    assert!(removed.len() == 1 && kept.len() == 1, "{removed:?} {kept:?}");
+    assert!(!removed[0].join("log/log.zst").exists() && removed[0].join("report.json").exists());
+    let job = removed[0].file_name().unwrap().to_str().unwrap();
+    let token = fs::read_to_string(server.folder.path().join("ada")).unwrap();
+    let stream = std::net::TcpStream::connect(&server.address).unwrap();
+    let request = format!(
+        "GET /api/v1/jobs/{job}/log?offset=0 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+         authorization: Bearer {}\r\n\r\n",
+        token.trim()
+    );
+    std::io::Write::write_all(&mut &stream, request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    (&stream).read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 410"), "{answer}");
+    assert!(answer.contains("the log was removed"), "{answer}");
+    fs::write(&go, "").unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+}

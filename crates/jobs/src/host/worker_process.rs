@@ -163,9 +163,14 @@ fn died(status: io::Result<ExitStatus>) -> String {
 pub(crate) fn write_report(folder: &Path, report: &JobReport) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(&serde_json::to_vec(report)?)?;
-    file.persist(folder.join(REPORT)).map(drop).map_err(|error| error.error)
+    file.persist(report_in(folder)).map(drop).map_err(|error| error.error)
 }
 
 pub(crate) fn read_report(folder: &Path) -> Option<JobReport> {
-    serde_json::from_slice(&std::fs::read(folder.join(REPORT)).ok()?).ok()
+    serde_json::from_slice(&std::fs::read(report_in(folder)).ok()?).ok()
+}
+
+/// Where the report is in a job's folder.
+pub(crate) fn report_in(folder: &Path) -> PathBuf {
+    folder.join(REPORT)
 }

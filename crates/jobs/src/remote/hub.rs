@@ -6,6 +6,7 @@
 
 mod assignment;
 mod ledger;
+mod retention;
 mod roster;
 
 use std::collections::{HashMap, VecDeque};

@@ -139,6 +139,9 @@ async fn read(
     Query(From { offset }): Query<From>,
 ) -> Response {
     let (Some(job), Some(file)) = (id::<JobId>(&job), job_file(&file)) else { return unknown() };
+    if let Some(removed) = hub.removed(job) {
+        return refuse(StatusCode::GONE, &removed.to_string());
+    }
     let path = hub.file(job, file);
     let until = hub.clock().now() + PATIENCE;
     loop {
