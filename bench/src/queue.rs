@@ -34,7 +34,7 @@ pub(crate) fn measure(binary: &Path) -> Done {
         command.args(words.split(' ')).current_dir(at).stdin(Stdio::null()).stderr(Stdio::null());
         command
     };
-    let mut server = highroad("server --data server --listen 127.0.0.1:0");
+    let mut server = highroad("server --data server --listen 127.0.0.1:0 --no-runner");
     let mut server = Running(server.stdout(Stdio::piped()).spawn()?);
     let mut ready = String::new();
     BufReader::new(server.0.stdout.take().ok_or("no output")?).read_line(&mut ready)?;

@@ -62,6 +62,10 @@ pub(crate) struct Runner {
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     depot: Option<PathBuf>,
 
+    /// End once the server was silent for so long and no job is left
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    until_silent: Option<u32>,
+
     #[command(flatten)]
     confines: Confines,
 }
@@ -108,6 +112,7 @@ impl Runner {
             worker: (program, vec![crate::internal::WORKER.to_owned()]),
             brief: self.brief(data, depot),
             keep_failed: SignedDuration::from_mins(self.keep_failed.into()),
+            until_silent: self.until_silent.map(|it| SignedDuration::from_secs(it.into())),
             session: SessionId::new(wire::random()),
             clock: Arc::new(SystemClock),
         };

@@ -1,9 +1,10 @@
 //! `highroad server`: the control plane.
 
+mod beside;
 mod sweep;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::terminal::Terminal;
 use crate::{root_keys, telling, wire};
+use beside::Beside;
 use sweep::Sweep;
 
 /// Run the server: it decides what happens, records it, and gives runners their jobs
@@ -43,6 +45,9 @@ use sweep::Sweep;
 /// Prints 'ready' and its address once it answers. Whatever it has acknowledged survives its being
 /// killed, and a new one goes on where it was. Every path but /healthz wants a token: 'highroad
 /// token create'.
+///
+/// It starts a runner on this machine, a process of its own: that goes on when the server ends, and
+/// is its runner again when it is back. Others join with 'highroad runner'.
 ///
 /// It listens on this machine only, until told otherwise, and it does not encrypt: for other
 /// machines, put something before it that speaks TLS.
@@ -56,6 +61,19 @@ pub(crate) struct Server {
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=86_400))]
     runner_timeout: u32,
+
+    /// Start no runner beside the server: jobs wait for those of 'highroad runner'
+    #[arg(long)]
+    no_runner: bool,
+
+    /// How many jobs the runner beside it takes at the same time; as many as there are processors
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    #[arg(conflicts_with = "no_runner")]
+    runner_slots: Option<u16>,
+
+    /// A label that the runner beside it offers besides
+    #[arg(long = "runner-label", value_name = "LABEL", conflicts_with = "no_runner")]
+    runner_labels: Vec<String>,
 
     /// For how long the logs of jobs that are over are kept: 90d, or hours as in 36h
     #[arg(long, value_name = "TIME", default_value = "90d", value_parser = span)]
@@ -116,6 +134,13 @@ impl Server {
         let kinds = Kinds::default().with(Pipeline).with(Groups);
         let (conductor, handle) =
             Conductor::new(store.clone(), hands, clock.clone(), kinds, pace(database));
+        let beside = self.beside(data, address)?;
+        let beside = async {
+            match beside {
+                Some(beside) => beside.for_ever().await,
+                None => std::future::pending().await,
+            }
+        };
         let tokens: Arc<dyn Tokens> = Arc::new(wire::tokens(data));
         let jobs = Arc::new(Files(hub.clone()));
         let api = Api { handle, store: store.clone(), clock, jobs };
@@ -140,10 +165,33 @@ impl Server {
             }
             () = hub.watch() => Ok(()),
             () = sweep.for_ever() => Ok(()),
+            () = beside => Ok(()),
             () = signals.told_to_end() => Ok(()),
         };
         served.map_err(|error| Error::io("cannot serve any more", &error))?;
         Ok(Exit::Success)
+    }
+
+    /// The runner that it is to have.
+    fn beside(&self, data: &Path, address: SocketAddr) -> Result<Option<Beside>, Error> {
+        if self.no_runner {
+            return Ok(None);
+        }
+        // It is reached from here whatever else it listens to.
+        let ip = match address.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        if !ip.is_loopback() {
+            tracing::warn!("{ip} is not this machine's own address: no runner is started beside");
+            return Ok(None);
+        }
+        let url = format!("http://{}", SocketAddr::new(ip, address.port()));
+        let (slots, labels) = (self.runner_slots, self.runner_labels.clone());
+        let beside = Beside { data: data.to_owned(), url, slots, labels };
+        beside.prepare(&wire::tokens(data))?;
+        Ok(Some(beside))
     }
 
     fn hub(&self, data: &Path, clock: &Arc<dyn Clock>, vault: Arc<Vault>) -> Result<Hub, Error> {

@@ -57,7 +57,8 @@ impl Server {
 
     /// Starts it again where it was, once it was killed.
     fn begin(&mut self, options: &str) {
-        let line = format!("server --listen {} {options}", self.address);
+        let runner = if options.contains("--runner-slots") { "" } else { "--no-runner" };
+        let line = format!("server --listen {} {runner} {options}", self.address);
         let mut process = command(self.folder.path(), &line)
             .env("HIGHROAD_DATA", self.data())
             .stdout(Stdio::piped())
@@ -420,11 +421,12 @@ fn who_shows_no_right_token_gets_nothing() {
 #[test]
 fn two_servers_or_runners_do_not_share_a_folder() {
     let server = Server::start();
-    let second = server.highroad("server --listen 127.0.0.1:0");
+    let second = server.highroad("server --listen 127.0.0.1:0 --no-runner");
     assert_eq!(second.code, Some(5), "{second:?}");
-    let there = command(server.folder.path(), &format!("server --listen {}", server.address))
-        .env("HIGHROAD_DATA", server.folder.path().join("another"))
-        .output();
+    let there =
+        command(server.folder.path(), &format!("server --no-runner --listen {}", server.address))
+            .env("HIGHROAD_DATA", server.folder.path().join("another"))
+            .output();
     let there = Ran::from(there.unwrap());
     assert_eq!(there.code, Some(74), "{there:?}");
     assert!(there.err.contains("--listen"), "{there:?}");
@@ -457,6 +459,56 @@ fn caches_and_artifacts_go_from_one_runner_to_another() {
         assert!(!server.folder.path().join(runner).join("depot").exists());
     }
 }
+
+/// The runner beside a server, for as long as a test lasts.
+struct Beside(PathBuf);
+
+impl Beside {
+    fn pid(&self) -> String {
+        fs::read_to_string(&self.0).unwrap_or_default().trim().to_owned()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = Command::new("kill").args(["-KILL", &self.pid()]).status();
+    }
+}
+
+#[test]
+fn the_runner_beside_a_server_outlives_it() {
+    let (pipeline, began, go) = waiting(&WAITING.replace("ubuntu-latest", "[self-hosted, own]"));
+    let mut server = Server::with("--runner-slots 2 --runner-label own");
+    let beside = Beside(server.data().join("runner.pid"));
+    let mut run = server.run(&pipeline, "--json").stdout(Stdio::piped()).spawn().unwrap();
+    wait_for(&began);
+    let pid = beside.pid();
+    server.kill();
+    fs::write(&go, "").unwrap();
+    // It is this server's runner again, and there is no other.
+    server.begin("--runner-slots 2 --runner-label own");
+    let mut told = String::new();
+    run.stdout.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(0), "{told}");
+    assert_eq!(fs::read_to_string(&began).unwrap().lines().count(), 1);
+    assert_eq!(beside.pid(), pid);
+    assert!(server.highroad("token list").out.contains("the runner beside the server"));
+}
+
+#[test]
+fn a_runner_beside_a_server_that_was_killed_is_started_again() {
+    let pipeline =
+        Pipeline::new("on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}");
+    let server = Server::with("--runner-slots 1");
+    let beside = Beside(server.data().join("runner.pid"));
+    assert_eq!(server.ran(&pipeline, "").code, Some(0));
+    let pid = beside.pid();
+    drop(Beside(server.data().join("runner.pid")));
+    assert_eq!(server.ran(&pipeline, "").code, Some(0));
+    assert_ne!(beside.pid(), pid);
+}
+
 #[test]
 fn what_was_kept_for_long_enough_is_removed_and_told() {
     let (pipeline, began, go) = waiting(WAITING);

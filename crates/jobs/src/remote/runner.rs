@@ -49,6 +49,8 @@ pub struct Settings {
     pub brief: Brief,
     /// How long the workspace of a job that failed is kept.
     pub keep_failed: SignedDuration,
+    /// After how long without a word of the server it ends, if it has no job; never without.
+    pub until_silent: Option<SignedDuration>,
     /// Whoever it is for good, if its folder does not say so yet.
     pub session: SessionId,
     pub clock: Arc<dyn Clock>,
@@ -158,6 +160,7 @@ impl Runner {
         }
         let (mut rest, mut was_heard) = (FIRST_REST, false);
         let mut next_tidying = self.shared.settings.clock.now();
+        let mut heard_at = next_tidying;
         loop {
             let stage = *drain.borrow_and_update();
             if stage == Drain::Now {
@@ -186,12 +189,20 @@ impl Runner {
                         tracing::info!("connected to the server");
                     }
                     (rest, was_heard) = (FIRST_REST, true);
+                    heard_at = self.shared.settings.clock.now();
                     self.heed(told);
                 }
                 Err(error) if !error.may_pass() && !was_heard && poll.jobs.is_empty() => {
                     return Err(RunnerError::Refused(error));
                 }
                 Err(error) => {
+                    let silence = self.shared.settings.clock.now().duration_since(heard_at);
+                    let is_given_up =
+                        self.shared.settings.until_silent.is_some_and(|most| silence >= most);
+                    if is_given_up && poll.jobs.is_empty() {
+                        tracing::info!("the server does not come back");
+                        return Ok(());
+                    }
                     if rest == FIRST_REST {
                         tracing::warn!(error = said(&error), "the server does not answer");
                     }
