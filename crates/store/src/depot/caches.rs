@@ -213,7 +213,9 @@ impl Inner {
                 DepotError::new(DepotErrorKind::Outside, what)
             })?;
             let standing = Standing::look(&plan.manifest, nth, into, stop)?;
-            if !standing.is_all_of(&plan.manifest, nth) {
+            if standing.is_all_of(&plan.manifest, nth) {
+                Stage::sweep(into)?;
+            } else {
                 let mut stage = Stage::set_up(into, &*self.entropy)?;
                 stage.fill(&plan, &self.packs, nth, &standing, "", stop)?;
                 stage.check()?;

@@ -55,6 +55,12 @@ impl Stage {
         }
     }
 
+    /// Removes what somebody left there who was killed, where nothing is to be put.
+    pub(in crate::depot) fn sweep(into: &Path) -> Result<(), DepotError> {
+        let sweep = || sweep(into, &Folder::open(into)?);
+        sweep().map_err(|error| of_file(into, "listed", error))
+    }
+
     /// Makes everything that a plan has in one root and that does not stand in its place, below a
     /// path on the stage.
     pub(in crate::depot) fn fill(
