@@ -32,7 +32,7 @@ fn try_page(page: &Path) -> usize {
     let mut tried = 0;
     for block in blocks(&text) {
         match block.language {
-            "yaml" => {
+            "yaml" | "python" | "sh" => {
                 let name = block.text.lines().next().and_then(|line| line.strip_prefix("# "));
                 let name =
                     name.unwrap_or_else(|| panic!("{}: a file without its name", page.display()));

@@ -247,19 +247,28 @@ impl Given {
         let head = format!(
             "PUT {path} HTTP/1.1\r\nhost: n\r\nhighroad-protocol: 1\r\ncontent-length: 999\r\n\r\n"
         );
-        self.raw(&(head + body)).await
+        let mut stream = self.said(&(head + body)).await;
+        stream.shutdown().await.unwrap();
+        to_end(stream).await
     }
 
     /// What the control socket answers, until it ends.
     pub(super) async fn raw(&self, request: &str) -> String {
+        to_end(self.said(request).await).await
+    }
+
+    async fn said(&self, request: &str) -> UnixStream {
         let mut stream = UnixStream::connect(self.socket()).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
-        stream.shutdown().await.unwrap();
-        let mut answer = Vec::new();
-        // It may break off whatever makes no sense to it.
-        let _ = stream.read_to_end(&mut answer).await;
-        String::from_utf8_lossy(&answer).into_owned()
+        stream
     }
+}
+
+async fn to_end(mut stream: UnixStream) -> String {
+    let mut answer = Vec::new();
+    // It may break off whatever makes no sense to it.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 impl Drop for Given {
@@ -279,13 +288,13 @@ impl Drop for Given {
             let _ = std::fs::write(file.path(), told.to_string());
         }
         let (mut process, _) = self.start("");
-        while std::fs::read_dir(self.folder().join("node/instances"))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .any(|folder| folder.path().is_dir() && !folder.path().join("ended.json").exists())
-        {
-            std::thread::yield_now();
+        let runs = |folder: &Path| {
+            let record = std::fs::read_to_string(folder.join("instance.json"));
+            record.is_ok_and(|record| !record.contains("\"is_over\":true"))
+        };
+        let instances = || std::fs::read_dir(self.folder().join("node/instances"));
+        while instances().into_iter().flatten().flatten().any(|folder| runs(&folder.path())) {
+            std::thread::sleep(Duration::from_millis(5));
         }
         let _ = process.kill();
         let _ = process.wait();
