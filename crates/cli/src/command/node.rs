@@ -158,7 +158,7 @@ impl NodeCommand {
     async fn serve(self, data: &Path, terminal: &mut Terminal) -> Result<Exit, Error> {
         // From now on no signal is missed.
         let mut signals = wire::Signals::new()?;
-        let node = Node::open(self.settings(data)?).await.map_err(|error| told(&error))?;
+        let node = Node::open(self.settings(data)).await.map_err(|error| told(&error))?;
         terminal.print(&format!("ready {}\n", addresses(&node)))?;
         terminal.flush()?;
         let end = node.serve(signals.told_to_end()).await;
@@ -169,12 +169,12 @@ impl NodeCommand {
         Ok(Exit::Success)
     }
 
-    fn settings(self, data: &Path) -> Result<Settings, Error> {
+    fn settings(self, data: &Path) -> Settings {
         // This very program, also when another one has been put in its place meanwhile.
         let program = PathBuf::from("/proc/self/exe");
         let folder = data.join("node");
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-        Ok(Settings {
+        Settings {
             socket: self.socket.unwrap_or_else(|| own_socket(data)),
             key_file: self.key_file.unwrap_or_else(|| folder.join("node.key")),
             http: self.http,
@@ -193,7 +193,7 @@ impl NodeCommand {
             clock,
             entropy,
             folder,
-        })
+        }
     }
 }
 

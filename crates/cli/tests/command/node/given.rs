@@ -294,7 +294,7 @@ impl Drop for Given {
         };
         let instances = || std::fs::read_dir(self.folder().join("node/instances"));
         while instances().into_iter().flatten().flatten().any(|folder| runs(&folder.path())) {
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::yield_now();
         }
         let _ = process.kill();
         let _ = process.wait();
