@@ -150,6 +150,7 @@ fn facts_of(rollout: RolloutId, at: Timestamp, number: u32, seeded: &Seeded) -> 
                 restarts: 0,
                 requests: 6_100,
                 bad: 3,
+                judgement: None,
             };
             let index = usize::try_from(step).unwrap_or(0);
             let what: What = match step {
