@@ -283,11 +283,11 @@ impl Road {
     }
 
     fn split(&self) -> Split {
-        let splits = self.last.intents.iter().filter_map(|intent| match intent {
+        let mut splits = self.last.intents.iter().filter_map(|intent| match intent {
             Intent::Steer(want) => Some(want.split.clone()),
             _ => None,
         });
-        splits.last().expect("a split is wanted")
+        splits.next_back().expect("a split is wanted")
     }
 
     fn state(&self) -> &Rollout {
