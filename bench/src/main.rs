@@ -13,11 +13,13 @@ mod journal;
 mod pipelines;
 mod queue;
 mod startup;
+mod upheaval;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match *words.as_slice() {
+        ["backend"] => upheaval::backend(),
         ["journal-probe", database, subject] => journal::probe(Path::new(database), subject),
         [binary] => all(&PathBuf::from(binary)),
         [_, "commits"] => commits::measure(),
@@ -33,8 +35,11 @@ fn main() -> ExitCode {
         [binary, "pipelines"] => pipelines::measure(Path::new(binary)),
         [binary, "queue"] => queue::measure(Path::new(binary)),
         [binary, "startup"] => startup::measure(Path::new(binary)),
+        [binary, "upheaval"] => upheaval::measure(Path::new(binary)),
         _ => {
-            eprintln!("usage: bench/run [commits|evidence|journal|pipelines|queue|sim|startup]");
+            eprintln!(
+                "usage: bench/run [commits|evidence|journal|pipelines|queue|sim|startup|upheaval]"
+            );
             return ExitCode::from(2);
         }
     };
@@ -53,6 +58,7 @@ fn all(binary: &Path) -> Done {
     startup::measure(binary)?;
     pipelines::measure(binary)?;
     queue::measure(binary)?;
+    upheaval::measure(binary)?;
     simulate();
     evidence::measure();
     commits::measure()?;
