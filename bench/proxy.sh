@@ -18,6 +18,7 @@ finish() {
   rm -rf "$folder"
 }
 trap finish EXIT
+chmod 755 "$folder"
 mkdir "$folder/certificates" "$folder/www"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -days 30 \
   -addext subjectAltName=DNS:localhost -keyout "$folder/certificates/a.key" -out "$folder/certificates/a.crt" 2>/dev/null
@@ -165,8 +166,7 @@ EOF
       done
       echo ;;
     latency)
-      # h2load offers a fixed rate; the histogram's line has the slowest and the mean, so wrk's own
-      # percentiles are taken at a load that everybody bears.
+      # The same load is offered to everybody, and one that everybody bears.
       printf '%-34s' "p99 in ms at 5,000 requests/s"
       for name in "${peers[@]}"; do
         h2load --h1 -t2 -c50 --rps 100 -D"$seconds" --log-file="$folder/times" "http://127.0.0.1:${base[$name]}/" >/dev/null 2>&1

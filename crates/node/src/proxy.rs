@@ -14,6 +14,7 @@ mod certificates;
 mod chance;
 mod connection;
 mod head;
+mod here;
 mod peer;
 mod request;
 mod shadow;
@@ -103,7 +104,7 @@ impl Default for Limits {
             head_bytes: 64 * 1024,
             head_within: Duration::from_secs(10),
             idle: Duration::from_secs(75),
-            park_after: Duration::from_secs(2),
+            park_after: Duration::from_millis(100),
             body_bytes_per_second: 240,
             body_patience: Duration::from_secs(20),
             http2_streams: 200,

@@ -285,4 +285,70 @@ mod tests {
         assert!((0..100).all(|_| watch.bad(of(7), Timestamp::UNIX_EPOCH).is_none()));
         assert!((0..100).any(|user| watch.bad(of(user), Timestamp::UNIX_EPOCH).is_some()));
     }
+
+    /// A coin that is the same in every run of the test.
+    struct Coin(u64);
+
+    impl Coin {
+        fn falls(&mut self, per_mille: u64) -> bool {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (self.0 >> 33) % 1_000 < per_mille
+        }
+    }
+
+    #[test]
+    fn a_candidate_that_fails_half_of_its_requests_has_few_of_them() {
+        let mut needed: Vec<(u32, u32)> = (0..200)
+            .map(|run| {
+                let book = Book::new(1);
+                let watch = watch(Weights { candidate: 500, baseline: 9_500 }, None, &book);
+                let mut coin = Coin(run);
+                let (mut requests, mut bad) = (0, 0);
+                loop {
+                    requests += 1;
+                    let side = if coin.falls(50) { Side::Candidate } else { Side::Baseline };
+                    let fails = if side == Side::Candidate { 500 } else { 1 };
+                    if !coin.falls(fails) {
+                        continue;
+                    }
+                    bad += u32::from(side == Side::Candidate);
+                    if watch.bad(error(side), Timestamp::UNIX_EPOCH).is_some() {
+                        return (bad, requests);
+                    }
+                }
+            })
+            .collect();
+        needed.sort_unstable();
+        let (bad, _) = needed[100];
+        needed.sort_unstable_by_key(|(_, requests)| *requests);
+        let (_, requests) = needed[100];
+        assert!(bad < 15, "{bad} bad answers at the median");
+        assert!(requests < 500, "{requests} requests at the median, of 1,000 a second");
+    }
+
+    #[test]
+    fn who_is_as_good_as_its_baseline_is_seldom_cut_off_whatever_the_weights_do() {
+        const RUNS: u64 = 1_000;
+        let cut_off = (0..RUNS).filter(|run| {
+            let book = Book::new(1);
+            let mut coin = Coin(run + 7_000);
+            let mut before: Option<Watch> = None;
+            for weight in [100, 500, 300, 2_500, 5_000] {
+                let weights = Weights { candidate: weight, baseline: 10_000 - weight };
+                let now = watch(weights, before.as_ref(), &book);
+                // Of all bad events, the candidate's part is its part of the requests.
+                for _ in 0..100 {
+                    let is_candidate = coin.falls(u64::from(weight) / 10);
+                    let side = if is_candidate { Side::Candidate } else { Side::Baseline };
+                    if now.bad(error(side), Timestamp::UNIX_EPOCH).is_some() {
+                        return true;
+                    }
+                }
+                before = Some(now);
+            }
+            false
+        });
+        // One in a hundred is what was asked for; three deviations more are not chance.
+        assert!(cut_off.count() <= 20);
+    }
 }

@@ -2,9 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
@@ -14,17 +16,21 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use model::id::InstanceId;
 use ports::clock::moment;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::LocalExecutor;
 use super::body::Upload;
 use super::chance::Chance;
+use super::peer::write_pieces;
 use crate::rota::Seat;
 
 /// Idle connections that a worker keeps to one instance.
 const MOST_IDLE: usize = 512;
 /// An idle connection that nobody has used for so long is closed.
 const IDLE_FOR: Duration = Duration::from_secs(30);
+/// No instance closes a connection so soon after it has answered, unless it says so.
+const SURELY_OPEN: Duration = Duration::from_secs(1);
 /// For how long what an instance did counts in how fast it seems.
 const MEMORY: Duration = Duration::from_secs(10);
 /// Failures in a row after which an instance is left out for a while.
@@ -58,13 +64,17 @@ pub(super) struct Link {
     pub(super) is_used: bool,
 }
 
-type Connection = http1::Connection<TokioIo<TcpStream>, Upload>;
+type Connection = http1::Connection<TokioIo<Stream>, Upload>;
+
+/// The bytes of a connection to an instance.
+#[derive(Debug)]
+struct Stream(TcpStream);
 
 /// Why no connection came about.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
     #[error("the instance accepts no connection")]
-    Refused(#[source] std::io::Error),
+    Refused(#[source] io::Error),
     #[error("the instance does not accept in time")]
     Late,
     #[error("the instance speaks no HTTP")]
@@ -85,8 +95,15 @@ impl Backend {
         }
     }
 
-    /// A connection that is open already. One that the instance has closed is not handed out.
-    pub(super) fn open_link(&self) -> Option<Link> {
+    /// A connection that is open already. One that the instance has closed is not handed out, nor,
+    /// for a request that can be sent only once, one that the instance may be about to close.
+    pub(super) fn open_link(&self, can_repeat: bool) -> Option<Link> {
+        if !can_repeat {
+            let idle = self.idle.borrow();
+            if idle.last().is_none_or(|link| link.idle_since.elapsed() > SURELY_OPEN) {
+                return None;
+            }
+        }
         loop {
             let mut link = self.idle.borrow_mut().pop()?;
             if link.is_alive() {
@@ -97,7 +114,7 @@ impl Backend {
 
     pub(super) async fn connect(&self, within: Duration) -> Result<Link, ConnectError> {
         let stream = self.stream(within).await?;
-        let shaken = http1::Builder::new().handshake(TokioIo::new(stream)).await;
+        let shaken = http1::Builder::new().handshake(TokioIo::new(Stream(stream))).await;
         let (sender, connection) = shaken.map_err(ConnectError::Handshake)?;
         Ok(Link {
             sender,
@@ -170,6 +187,41 @@ impl Backend {
         }
     }
 
+    /// Of two that are drawn, the one that costs less. `tried` are passed over while there are
+    /// others, and so are those that fail.
+    pub(super) fn pick(
+        all: &[Rc<Self>],
+        most: u32,
+        tried: &[InstanceId],
+        chance: &Chance,
+        wall: Timestamp,
+    ) -> Picked {
+        if all.is_empty() {
+            return Picked::Nobody;
+        }
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        if let [only] = all {
+            return take(only, most).unwrap_or(Picked::Full);
+        }
+        let now = moment();
+        let out = all.iter().filter(|backend| backend.is_out(now)).count();
+        // Where most fail, it is not the instances' fault.
+        let out_counts = out * 2 <= all.len();
+        let is_untried = |b: &&Rc<Backend>| !tried.contains(&b.seat.instance);
+        let is_well = |b: &&Rc<Backend>| !out_counts || !b.is_out(now);
+        let mut fit: Vec<_> = all.iter().filter(is_untried).filter(is_well).collect();
+        if fit.is_empty() {
+            fit = all.iter().filter(is_well).collect();
+        }
+        let [first, second] = draw_two(&fit, chance);
+        let (better, other) =
+            if second.cost(wall) < first.cost(wall) { (second, first) } else { (first, second) };
+        if let Some(picked) = take(better, most).or_else(|| take(other, most)) {
+            return picked;
+        }
+        all.iter().filter(is_well).find_map(|backend| take(backend, most)).unwrap_or(Picked::Full)
+    }
+
     fn is_out(&self, now: Instant) -> bool {
         self.out_until.get().is_some_and(|until| until > now)
     }
@@ -231,7 +283,7 @@ impl Link {
     /// What is left of the connection after an answer that changes its protocol.
     pub(super) fn into_stream(self) -> Option<(TcpStream, bytes::Bytes)> {
         let parts = self.connection?.into_parts();
-        Some((parts.io.into_inner(), parts.read_buf))
+        Some((parts.io.into_inner().0, parts.read_buf))
     }
 
     fn is_alive(&mut self) -> bool {
@@ -267,43 +319,6 @@ pub(super) enum Picked {
 }
 
 impl Backends {
-    /// Of two that are drawn, the one that costs less. `tried` are passed over while there are
-    /// others, and so are those that fail.
-    pub(super) fn pick(
-        &self,
-        seats: &[Arc<Seat>],
-        most: u32,
-        tried: &[InstanceId],
-        chance: &Chance,
-        wall: Timestamp,
-    ) -> Picked {
-        if seats.is_empty() {
-            return Picked::Nobody;
-        }
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        if let [only] = seats {
-            return take(&self.of(only), most).unwrap_or(Picked::Full);
-        }
-        let now = moment();
-        let all: Vec<_> = seats.iter().map(|seat| self.of(seat)).collect();
-        let out = all.iter().filter(|backend| backend.is_out(now)).count();
-        // Where most fail, it is not the instances' fault.
-        let out_counts = out * 2 <= all.len();
-        let is_untried = |b: &&Rc<Backend>| !tried.contains(&b.seat.instance);
-        let is_well = |b: &&Rc<Backend>| !out_counts || !b.is_out(now);
-        let mut fit: Vec<_> = all.iter().filter(is_untried).filter(is_well).collect();
-        if fit.is_empty() {
-            fit = all.iter().filter(is_well).collect();
-        }
-        let [first, second] = draw_two(&fit, chance);
-        let (better, other) =
-            if second.cost(wall) < first.cost(wall) { (second, first) } else { (first, second) };
-        if let Some(picked) = take(better, most).or_else(|| take(other, most)) {
-            return picked;
-        }
-        all.iter().filter(is_well).find_map(|backend| take(backend, most)).unwrap_or(Picked::Full)
-    }
-
     /// Forgets instances that have left, and closes what is idle for too long.
     pub(super) fn tidy(&self, is_in_rotation: impl Fn(&Seat) -> bool) {
         let now = moment();
@@ -313,7 +328,7 @@ impl Backends {
         });
     }
 
-    fn of(&self, seat: &Arc<Seat>) -> Rc<Backend> {
+    pub(super) fn of(&self, seat: &Arc<Seat>) -> Rc<Backend> {
         let mut all = self.0.borrow_mut();
         match all.get(&seat.instance) {
             Some(backend) if Arc::ptr_eq(&backend.seat, seat) => Rc::clone(backend),
@@ -341,4 +356,44 @@ fn take(backend: &Rc<Backend>, most: usize) -> Option<Picked> {
     let busy = backend.seat.begin();
     // Counted first and looked at then, so that two workers never both take the last place.
     (backend.seat.busy() <= most).then(|| Picked::One(Rc::clone(backend), busy))
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        write_pieces(Pin::new(&mut self.0), cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
 }

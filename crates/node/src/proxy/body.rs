@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -225,6 +225,7 @@ pub(super) struct Relayed {
     pub(super) link: Option<Link>,
     pub(super) story: Story,
     pub(super) idle: Idle,
+    pub(super) is_begun: bool,
     pub(super) _rest: Rest,
 }
 
@@ -295,6 +296,13 @@ impl Body for Download {
 
 impl Relayed {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Polled {
+        if !std::mem::replace(&mut self.is_begun, true)
+            && let Some(link) = &mut self.link
+        {
+            // Asking for the body wakes who has last driven the connection; that would be this very
+            // task, which does not have to be woken.
+            link.drive(&mut Context::from_waker(Waker::noop()));
+        }
         let mut polled = Pin::new(&mut self.incoming).poll_frame(cx);
         if polled.is_pending()
             && let Some(link) = &mut self.link

@@ -43,7 +43,8 @@ pub(super) async fn serve(worker: &Rc<Worker>, peer: Rc<Peer>, stream: TcpStream
     let within = worker.shared.limits.head_within;
     let (transport, is_http2) = if peer.encrypted {
         let Some(acceptor) = worker.shared.certificates.acceptor() else { return };
-        let Ok(Ok(stream)) = tokio::time::timeout(within, acceptor.accept(stream)).await else {
+        let accepted = Box::pin(tokio::time::timeout(within, acceptor.accept(stream)));
+        let Ok(Ok(stream)) = accepted.await else {
             return;
         };
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -60,7 +61,8 @@ pub(super) async fn serve(worker: &Rc<Worker>, peer: Rc<Peer>, stream: TcpStream
         },
     };
     if is_http2 {
-        by_http2(worker, peer, wire).await;
+        // Boxed, as is all that few connections come to: each one has room for its longest part.
+        Box::pin(by_http2(worker, peer, wire)).await;
     } else {
         by_http1(worker, peer, wire).await;
     }
@@ -147,18 +149,18 @@ async fn by_http1(worker: &Rc<Worker>, peer: Rc<Peer>, mut wire: Wire) {
                 }
             }
             End::Ask(Ask::Park | Ask::Drain) => {}
-            End::Ask(Ask::HeadIsLate) => {
+            End::Ask(Ask::Stalled) if peer.has_answered() => return,
+            End::Ask(Ask::HeadIsLate | Ask::Stalled) => {
                 if wire.write_all(TOO_LATE).await.is_ok() {
-                    linger(wire).await;
+                    Box::pin(linger(wire)).await;
                 }
                 return;
             }
-            End::Ask(Ask::Stalled) => return,
             End::Over { badly } => {
                 let tunnel = peer.tunnel.borrow_mut().take();
                 match tunnel {
-                    Some(tunnel) => through(tunnel, wire, &peer).await,
-                    None if badly || peer.left_unread.get() => linger(wire).await,
+                    Some(tunnel) => Box::pin(through(tunnel, wire, &peer)).await,
+                    None if badly || peer.left_unread.get() => Box::pin(linger(wire)).await,
                     None => {
                         // The other end may be gone already.
                         let _ = wire.shutdown().await;

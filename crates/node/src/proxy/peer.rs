@@ -1,5 +1,5 @@
 //! A client's connection as the worker watches it: what it waits for, since when, and when that has
-//! been too long. Watching costs a request no timer: the worker looks at all of them twice a second.
+//! been too long. Watching costs a request no timer: the worker looks at all of them now and then.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -40,6 +40,10 @@ pub(super) struct Peer {
     pub(super) tunnel: RefCell<Option<Tunnel>>,
     /// A request's body was not read to its end.
     pub(super) left_unread: Cell<bool>,
+    /// Something of the answer has been sent.
+    has_answered: Cell<bool>,
+    /// When the request under way has waited long enough, in the worker's own time.
+    deadline: Cell<u64>,
 }
 
 /// What goes on, with one request at a time on the connection.
@@ -125,6 +129,8 @@ impl Peer {
             forwarded: RefCell::default(),
             tunnel: RefCell::default(),
             left_unread: Cell::new(false),
+            has_answered: Cell::new(false),
+            deadline: Cell::new(u64::MAX),
         }
     }
 
@@ -148,7 +154,9 @@ impl Peer {
         let named = host.to_str().unwrap_or_default();
         let value = format!("for={ip};host=\"{named}\";proto={proto}");
         let value = HeaderValue::from_str(&value).expect("the host was checked");
-        *kept = Some((host.clone(), value.clone()));
+        // A copy: the given one would keep everything in memory that was read together with it.
+        let host = HeaderValue::from_bytes(host.as_bytes()).expect("it was one before");
+        *kept = Some((host, value.clone()));
         value
     }
 
@@ -161,6 +169,7 @@ impl Peer {
     pub(super) fn begin(&self) {
         if self.phase.get() != Phase::Many {
             self.enter(Phase::Request);
+            self.has_answered.set(false);
             self.starved.set(Starved::default());
         }
     }
@@ -199,6 +208,29 @@ impl Peer {
         }
     }
 
+    /// Whether several requests may be under way, so that none can be waited for by the looks.
+    pub(super) fn has_many(&self) -> bool {
+        self.phase.get() == Phase::Many
+    }
+
+    /// Wakes the connection at the first look after so many milliseconds.
+    pub(super) fn wake_in(&self, ms: u64) {
+        self.deadline.set(self.now.get().saturating_add(ms));
+    }
+
+    pub(super) fn sleep_on(&self) {
+        self.deadline.set(u64::MAX);
+    }
+
+    pub(super) fn is_past_deadline(&self) -> bool {
+        self.now.get() > self.deadline.get()
+    }
+
+    /// Whether the client can still be told what it did wrong.
+    pub(super) fn has_answered(&self) -> bool {
+        self.has_answered.get()
+    }
+
     /// Whether nothing is under way and nothing waits to be sent.
     pub(super) fn is_at_rest(&self) -> bool {
         self.phase.get() == Phase::Idle && !self.write_is_blocked.get()
@@ -207,6 +239,11 @@ impl Peer {
     /// Looks at how long it has been as it is.
     pub(super) fn look(&self, patience: &Patience) {
         let age = self.now.get().saturating_sub(self.since.get());
+        if self.is_past_deadline()
+            && let Some(waker) = &*self.waker.borrow()
+        {
+            waker.wake_by_ref();
+        }
         match self.phase.get() {
             _ if self.write_is_blocked.get() && age > patience.idle_ms => self.ask(Ask::Stalled),
             Phase::Idle if age > patience.idle_ms => self.ask(Ask::Drain),
@@ -273,6 +310,7 @@ impl Peer {
     fn has_written(&self, written: &Poll<io::Result<usize>>) {
         match written {
             Poll::Ready(Ok(_)) => {
+                self.has_answered.set(true);
                 if self.write_is_blocked.replace(false) {
                     self.since.set(self.now.get());
                 }
@@ -294,6 +332,31 @@ fn tells_length(bytes: &[u8]) -> bool {
         .split(|byte| *byte == b'\n')
         .skip(1)
         .any(|line| line.get(..NAME.len()).is_some_and(|start| start.eq_ignore_ascii_case(NAME)))
+}
+
+/// Short messages are written in one piece: copying them costs less than the kernel takes to gather
+/// them.
+const ONE_PIECE: usize = 2048;
+
+/// Writes several pieces, short ones as one.
+pub(super) fn write_pieces(
+    mut stream: Pin<&mut impl AsyncWrite>,
+    cx: &mut Context<'_>,
+    pieces: &[io::IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    if let [only] = pieces {
+        return stream.poll_write(cx, only);
+    }
+    let mut whole = [0; ONE_PIECE];
+    let mut end = 0;
+    for piece in pieces {
+        let Some(free) = whole.get_mut(end..end + piece.len()) else {
+            return stream.poll_write_vectored(cx, pieces);
+        };
+        free.copy_from_slice(piece);
+        end += piece.len();
+    }
+    stream.as_mut().poll_write(cx, &whole[..end])
 }
 
 /// The bytes of a connection, plain or encrypted.
@@ -368,7 +431,7 @@ impl AsyncWrite for Wire {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Transport::Plain(stream) => write_pieces(Pin::new(stream), cx, bufs),
             Transport::Encrypted(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         };
         self.peer.has_written(&written);

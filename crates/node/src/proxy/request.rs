@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -21,12 +23,16 @@ use super::backend::{Backend, ConnectError, Link, Picked};
 use super::body::{Copy, Download, Fault, Hold, Idle, Progress, Relayed, Rest, Stream, Upload};
 use super::connection::Tunnel;
 use super::head::{self, Asked};
+use super::here::Here;
 use super::peer::Peer;
 use super::shadow;
-use super::split::{Target, User};
+use super::split::User;
 use super::story::{Held, Judge, Story};
 use super::table::Way;
 use super::worker::Worker;
+
+/// Waits from so long on need not end to the moment.
+const BY_LOOKS: Duration = Duration::from_secs(5);
 
 /// Answers a request, whatever it takes.
 pub(super) async fn serve(
@@ -115,6 +121,9 @@ impl Exchange<'_> {
         };
         if way.route.https_only && !head::came_encrypted(&parts.headers, self.peer) {
             let name = head::name_of(&self.host);
+            if name.is_empty() {
+                return self.say(StatusCode::BAD_REQUEST, head::Refused::NoHost.words());
+            }
             return answer::to_https(name, parts.uri.path_and_query(), self.peer);
         }
         if let Some(instead) = &way.route.instead {
@@ -130,33 +139,31 @@ impl Exchange<'_> {
             Some(sticky) => User::of(&parts.headers, sticky, &self.worker.chance),
             None => User::default(),
         };
-        let shares = way.site.shares.load_full();
-        let (target, by) = {
-            let seats = self.worker.shared.rota.seats();
-            let can_answer = |target: &Target| seats.contains_key(&target.group);
-            let chance = &self.worker.chance;
-            match shares.choose(&parts.headers, user.known, chance, can_answer) {
-                Some(chosen) => chosen,
-                None => return answer::busy("No instance is ready.", self.peer),
-            }
+        let here = self.worker.here(&way);
+        let can_answer = |target: usize| !here.instances[target].is_empty();
+        let chance = &self.worker.chance;
+        let Some(chosen) = here.shares.choose(&parts.headers, user.known, chance, can_answer)
+        else {
+            return answer::busy("No instance is ready.", self.peer);
         };
-        let judge = Judge::new(self.worker, &way, &shares, target, by, user.known, self.began);
+        let judge = Judge::new(self.worker, &here, chosen, user.known, self.began);
         way.site.budget.earn(way.route.retries.percent);
         head::forward(&mut parts.headers, self.peer, &self.host, &self.worker.chance);
         if let Some(entry) = entry {
-            entry.place = Some(target.group.place.clone());
-            entry.release = Some(target.group.release);
+            let group = &judge.target().group;
+            entry.place = Some(group.place.clone());
+            entry.release = Some(group.release);
             entry.request_id = head::request_id(&parts.headers)
                 .map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
         }
         let mut outgoing = self.outgoing(parts, body, asked, user, &way);
-        if let Some((shadow, weight)) = &shares.shadow
+        if let Some((shadow, weight)) = &here.shares.shadow
             && outgoing.asked.upgrade.is_none()
             && self.worker.chance.below(10_000) < u32::from(weight.hundredths())
         {
-            shadow::cast(self.worker, &way, shadow, &outgoing.parts, &mut outgoing.upload);
+            shadow::cast(self.worker, &here, shadow, &outgoing.parts, &mut outgoing.upload);
         }
-        self.exchange(outgoing, &way, target, judge, entry).await
+        self.exchange(outgoing, &here, judge, entry).await
     }
 
     fn way(&self, parts: &Parts) -> Option<Arc<Way>> {
@@ -255,16 +262,16 @@ impl Exchange<'_> {
     async fn exchange(
         &self,
         mut outgoing: Outgoing,
-        way: &Arc<Way>,
-        target: &Target,
+        here: &Rc<Here>,
         mut judge: Judge,
         entry: &mut Option<Box<Entry>>,
     ) -> Answer {
+        let way = &*here.way;
         let mut tried: Vec<InstanceId> = Vec::new();
         let mut again = 0;
         let end = way.whole_within.map(|within| self.began + within);
         loop {
-            let Some((backend, held)) = self.instance(way, target, &tried).await else {
+            let Some((backend, held)) = self.instance(here, &judge, &tried).await else {
                 judge.answered(503, self.began.elapsed());
                 return answer::busy("Every instance is busy.", self.peer);
             };
@@ -328,27 +335,37 @@ impl Exchange<'_> {
     /// An instance with room for one more request; waits for one within the route's bounds.
     async fn instance(
         &self,
-        way: &Arc<Way>,
-        target: &Target,
+        here: &Rc<Here>,
+        judge: &Judge,
         tried: &[InstanceId],
     ) -> Option<(Rc<Backend>, Held)> {
-        let pick = || {
-            let seats = self.worker.shared.rota.seats();
-            let seats = seats.get(&target.group)?;
-            let most = way.route.limits.per_instance;
-            let (chance, wall) = (&self.worker.chance, self.worker.wall.get());
-            Some(self.worker.backends.pick(seats, most, tried, chance, wall))
-        };
-        match pick()? {
-            Picked::One(backend, busy) => return Some((backend, Held::new(busy, way))),
-            Picked::Nobody => return None,
-            Picked::Full => {}
+        let way = &here.way;
+        let most = way.route.limits.per_instance;
+        let (chance, wall) = (&self.worker.chance, &self.worker.wall);
+        let mut known = judge.instances();
+        let now;
+        // Whoever has been tried may have been replaced since.
+        if !tried.is_empty() {
+            now = self.worker.backends_of(&judge.target().group);
+            known = &now;
+        }
+        if let Picked::One(backend, busy) = Backend::pick(known, most, tried, chance, wall.get())
+            && self.worker.is_in_rotation(&backend.seat, here)
+        {
+            return Some((backend, Held::new(busy, Rc::clone(here))));
         }
         let waiting = way.site.queue.enter(way.route.limits.queue)?;
         let turn = async {
             loop {
-                match pick()? {
-                    Picked::One(backend, busy) => return Some((backend, Held::new(busy, way))),
+                // Who is in rotation may have changed while it was waited.
+                let backends = self.worker.backends_of(&judge.target().group);
+                match Backend::pick(&backends, most, tried, chance, wall.get()) {
+                    Picked::One(backend, busy)
+                        if self.worker.is_in_rotation(&backend.seat, here) =>
+                    {
+                        return Some((backend, Held::new(busy, Rc::clone(here))));
+                    }
+                    Picked::One(..) => {}
                     Picked::Nobody => return None,
                     Picked::Full => waiting.turn().await,
                 }
@@ -378,7 +395,7 @@ impl Exchange<'_> {
                 Err(mut error) => Err(outgoing.recover(error.take_message())),
             };
         }
-        let mut link = match backend.open_link() {
+        let mut link = match backend.open_link(outgoing.can_repeat()) {
             Some(link) => link,
             None => backend.connect(way.connect_within).await.map_err(Failure::Connect)?,
         };
@@ -418,18 +435,17 @@ impl Exchange<'_> {
         end: Option<Instant>,
     ) -> Result<T, Failure> {
         let mut sent = std::pin::pin!(sent);
-        let begun = moment();
         let mut wait = way.answer_within;
         loop {
             if let Some(end) = end {
                 wait = wait.min(end.saturating_duration_since(moment()));
             }
-            if let Ok(sent) = tokio::time::timeout(wait, sent.as_mut()).await {
+            if let Some(sent) = self.within(wait, sent.as_mut()).await {
                 return Ok(sent);
             }
             let now = moment();
             let is_uploading = progress.is_some_and(|progress| !progress.is_over.get());
-            let moved = progress.map_or(begun, |progress| progress.moved.get().max(begun));
+            let moved = progress.map_or(self.began, |progress| progress.moved.get());
             let most = if is_uploading { way.idle_for } else { way.answer_within };
             let left = (moved + most).saturating_duration_since(now);
             if left.is_zero() || end.is_some_and(|end| end <= now) {
@@ -437,6 +453,26 @@ impl Exchange<'_> {
             }
             wait = left;
         }
+    }
+
+    /// Long waits are ended by the worker's looks at the connection, which cost a request nothing.
+    async fn within<T>(
+        &self,
+        wait: Duration,
+        mut sent: Pin<&mut impl Future<Output = T>>,
+    ) -> Option<T> {
+        if wait < BY_LOOKS || self.peer.has_many() {
+            return tokio::time::timeout(wait, sent).await.ok();
+        }
+        self.peer.wake_in(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        let sent = std::future::poll_fn(|cx| match sent.as_mut().poll(cx) {
+            Poll::Ready(sent) => Poll::Ready(Some(sent)),
+            Poll::Pending if self.peer.is_past_deadline() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await;
+        self.peer.sleep_on();
+        sent
     }
 
     fn failed(&self, failure: &Failure, mut judge: Judge) -> Answer {
@@ -491,7 +527,8 @@ impl Exchange<'_> {
             return Response::from_parts(parts, Download::Whole(bytes::Bytes::new(), rest));
         }
         let idle = Idle::new(way.idle_for, end);
-        let relayed = Relayed { incoming, link: reached.link, story, idle, _rest: rest };
+        let relayed =
+            Relayed { incoming, link: reached.link, story, idle, is_begun: false, _rest: rest };
         Response::from_parts(parts, Download::Relayed(Box::new(relayed)))
     }
 

@@ -3,7 +3,6 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,11 +12,11 @@ use hyper::http::request::Parts;
 use ports::clock::moment;
 use tokio::sync::oneshot;
 
-use super::backend::Picked;
+use super::backend::{Backend, Picked};
 use super::body::{Copy, Upload};
+use super::here::Here;
 use super::split::Target;
 use super::story::Held;
-use super::table::Way;
 use super::worker::Worker;
 
 /// The longest body that is copied.
@@ -30,7 +29,7 @@ const WITHIN: Duration = Duration::from_secs(30);
 /// Sends a copy on its way, unless there are too many already.
 pub(super) fn cast(
     worker: &Rc<Worker>,
-    way: &Arc<Way>,
+    here: &Rc<Here>,
     target: &Target,
     parts: &Parts,
     upload: &mut Upload,
@@ -48,7 +47,7 @@ pub(super) fn cast(
     };
     let shadow = Shadow {
         worker: Rc::clone(worker),
-        way: Arc::clone(way),
+        here: Rc::clone(here),
         target: target.clone(),
         parts: parts.clone(),
         body,
@@ -64,7 +63,7 @@ pub(super) fn cast(
 
 struct Shadow {
     worker: Rc<Worker>,
-    way: Arc<Way>,
+    here: Rc<Here>,
     target: Target,
     parts: Parts,
     body: Option<oneshot::Receiver<Vec<Bytes>>>,
@@ -80,21 +79,19 @@ impl Shadow {
                 Err(_) => return,
             },
         };
-        let picked = {
-            let seats = self.worker.shared.rota.seats();
-            let Some(seats) = seats.get(&self.target.group) else { return };
-            let most = self.way.route.limits.per_instance;
-            let (chance, wall) = (&self.worker.chance, self.worker.wall.get());
-            self.worker.backends.pick(seats, most, &[], chance, wall)
-        };
+        let way = &self.here.way;
+        let backends = self.worker.backends_of(&self.target.group);
+        let (chance, wall) = (&self.worker.chance, self.worker.wall.get());
+        let most = way.route.limits.per_instance;
+        let picked = Backend::pick(&backends, most, &[], chance, wall);
         let Picked::One(backend, busy) = picked else { return };
-        let _held = Held::new(busy, &self.way);
+        let _held = Held::new(busy, Rc::clone(&self.here));
         let counters = self.target.counters.of(self.worker.number);
         let began = moment();
         counters.request();
-        let link = match backend.open_link() {
+        let link = match backend.open_link(true) {
             Some(link) => Ok(link),
-            None => backend.connect(self.way.connect_within).await,
+            None => backend.connect(way.connect_within).await,
         };
         let Ok(mut link) = link else {
             counters.connect_error();

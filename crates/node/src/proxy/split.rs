@@ -125,56 +125,62 @@ impl Shares {
         })
     }
 
-    /// The release for a request; `user` stands for whose it is, if that is known. Where the
-    /// release has nobody who could answer, another one is taken.
+    pub(super) fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// The number of the target for a request; `user` stands for whose it is, if that is known.
+    /// Where the release has nobody who could answer, another one is taken.
     pub(super) fn choose(
         &self,
         headers: &HeaderMap,
         user: Option<u64>,
         chance: &Chance,
-        can_answer: impl Fn(&Target) -> bool + Copy,
-    ) -> Option<(&Target, By)> {
+        can_answer: impl Fn(usize) -> bool + Copy,
+    ) -> Option<(usize, By)> {
         for (wanted, at) in &self.cohorts {
-            if wanted.is_in(headers) && can_answer(&self.targets[*at]) {
-                return Some((&self.targets[*at], By::Cohort));
+            if wanted.is_in(headers) && can_answer(*at) {
+                return Some((*at, By::Cohort));
             }
         }
         if let Some(user) = user {
-            return self.of_user(user, can_answer).map(|target| (target, By::User));
+            return self.of_user(user, can_answer).map(|at| (at, By::User));
         }
         let chosen = self.by_chance(chance.below(self.total), |_| true)?;
         if can_answer(chosen) {
             return Some((chosen, By::Chance));
         }
-        let able = self.targets.iter().filter(|target| can_answer(target));
-        let total: u32 = able.map(|target| u32::from(target.weight)).sum();
+        let able = self.targets.iter().enumerate().filter(|(at, _)| can_answer(*at));
+        let total: u32 = able.map(|(_, target)| u32::from(target.weight)).sum();
         let chosen = self.by_chance(chance.below(total), can_answer)?;
         Some((chosen, By::Chance))
     }
 
-    fn by_chance(&self, mut point: u32, may: impl Fn(&Target) -> bool) -> Option<&Target> {
-        self.targets.iter().filter(|target| may(target)).find(|target| {
+    fn by_chance(&self, mut point: u32, may: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut targets = self.targets.iter().enumerate().filter(|(at, _)| may(*at));
+        let found = targets.find(|(_, target)| {
             let weight = u32::from(target.weight);
             let is_here = point < weight;
             point = point.saturating_sub(weight);
             is_here
-        })
+        });
+        found.map(|(at, _)| at)
     }
 
     /// Each release draws a lot for the user, the earlier the greater its share, and the earliest
     /// has the user. A share that grows makes one release's lots earlier and touches no other's,
     /// so users move to that release and nowhere else.
-    fn of_user(&self, user: u64, can_answer: impl Fn(&Target) -> bool) -> Option<&Target> {
+    fn of_user(&self, user: u64, can_answer: impl Fn(usize) -> bool) -> Option<usize> {
         let lot = |target: &Target| {
             let drawn = chance::mix(user ^ target.salt) >> 11;
             #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
             let drawn = (drawn as f64 + 0.5) / (1_u64 << 53) as f64;
             -drawn.ln() / f64::from(target.weight)
         };
-        self.targets
-            .iter()
-            .filter(|target| target.weight > 0 && can_answer(target))
-            .min_by(|a, b| lot(a).total_cmp(&lot(b)))
+        let able = self.targets.iter().enumerate();
+        able.filter(|(at, target)| target.weight > 0 && can_answer(*at))
+            .min_by(|(_, a), (_, b)| lot(a).total_cmp(&lot(b)))
+            .map(|(at, _)| at)
     }
 }
 
@@ -284,8 +290,7 @@ mod tests {
     }
 
     fn chosen(shares: &Shares, headers: &HeaderMap, user: Option<u64>, chance: &Chance) -> usize {
-        let (target, _) = shares.choose(headers, user, chance, |_| true).expect("somebody");
-        shares.targets.iter().position(|other| other.group == target.group).expect("it is one")
+        shares.choose(headers, user, chance, |_| true).expect("somebody").0
     }
 
     /// With one degree of freedom, more than 10.83 comes once in a thousand.
@@ -356,9 +361,8 @@ mod tests {
         assert_eq!(chosen(&shares, &with("cookie", "a=b; beta=1"), None, &chance), 1);
         assert_eq!(chosen(&shares, &with("cookie", "a=b; beta=10"), None, &chance), 0);
         assert_eq!(chosen(&shares, &HeaderMap::new(), None, &chance), 0);
-        let only_first = |target: &Target| target.group.release == release(0);
-        let chosen = shares.choose(&with("x-beta", "yes"), None, &chance, only_first);
-        assert_eq!(chosen.expect("somebody").0.group.release, release(0));
+        let chosen = shares.choose(&with("x-beta", "yes"), None, &chance, |at| at == 0);
+        assert_eq!(chosen.expect("somebody").0, 0);
         assert!(shares.choose(&HeaderMap::new(), None, &chance, |_| false).is_none());
     }
 

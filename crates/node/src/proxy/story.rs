@@ -1,7 +1,6 @@
 //! What becomes of one request, told at its end to the statistics, the tripwire and the access log.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use evidence::combined::Metric;
@@ -10,11 +9,10 @@ use ports::clock::moment;
 use super::access_log::Entry;
 use super::backend::Backend;
 use super::body::Progress;
-use super::split::{By, Shares, Target};
-use super::table::Way;
+use super::here::Here;
+use super::split::{By, Target};
 use super::worker::Worker;
 use crate::rota::Busy;
-use crate::stats::Counters;
 use crate::tripwire::{Bad, Side};
 
 /// A request that an instance has under way.
@@ -35,9 +33,9 @@ pub(super) struct Story {
 #[derive(Debug)]
 pub(super) struct Judge {
     worker: Rc<Worker>,
-    way: Arc<Way>,
-    shares: Arc<Shares>,
-    counters: Arc<Counters>,
+    here: Rc<Here>,
+    /// The number of the target in the split.
+    target: usize,
     /// Nobody's if it did not come by chance: the trial is about chance.
     side: Option<Side>,
     /// Stands for the user, where that is what the release was chosen by.
@@ -49,35 +47,43 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn new(
         worker: &Rc<Worker>,
-        way: &Arc<Way>,
-        shares: &Arc<Shares>,
-        target: &Target,
-        by: By,
+        here: &Rc<Here>,
+        chosen: (usize, By),
         user: Option<u64>,
         began: Instant,
     ) -> Self {
-        target.counters.of(worker.number).request();
-        Self {
+        let (target, by) = chosen;
+        let judge = Self {
             worker: Rc::clone(worker),
-            way: Arc::clone(way),
-            shares: Arc::clone(shares),
-            counters: Arc::clone(&target.counters),
-            side: target.side.filter(|_| by != By::Cohort),
+            here: Rc::clone(here),
+            target,
+            side: here.shares.targets()[target].side.filter(|_| by != By::Cohort),
             user: user.filter(|_| by == By::User),
             is_bad: false,
             began,
-        }
+        };
+        judge.counters().request();
+        judge
     }
 
     pub(super) fn counters(&self) -> &crate::stats::Cells {
-        self.counters.of(self.worker.number)
+        self.target().counters.of(self.worker.number)
+    }
+
+    /// Who was in rotation when the request came.
+    pub(super) fn instances(&self) -> &[Rc<Backend>] {
+        &self.here.instances[self.target]
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.here.shares.targets()[self.target]
     }
 
     /// An answer has begun; one that failed or came late is bad.
     pub(super) fn answered(&mut self, status: u16, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.counters().answer(status, micros);
-        let slow = self.shares.watch.as_ref().map_or(u64::MAX, |watch| watch.slow_micros());
+        let slow = self.here.shares.watch.as_ref().map_or(u64::MAX, |watch| watch.slow_micros());
         if status >= 500 {
             self.bad(Metric::Errors);
         } else if micros > slow {
@@ -92,10 +98,10 @@ impl Judge {
             return;
         }
         self.counters().bad();
-        if let (Some(watch), Some(side)) = (&self.shares.watch, self.side) {
+        if let (Some(watch), Some(side)) = (&self.here.shares.watch, self.side) {
             let shared = &self.worker.shared;
             let bad = Bad { side, metric, user: self.user };
-            self.way.site.bad(watch, bad, shared.now(), &shared.book, &shared.trips);
+            self.here.way.site.bad(watch, bad, shared.now(), &shared.book, &shared.trips);
         }
     }
 }
@@ -140,18 +146,18 @@ impl Drop for Story {
 #[derive(Debug)]
 pub(super) struct Held {
     busy: Option<Busy>,
-    way: Arc<Way>,
+    here: Rc<Here>,
 }
 
 impl Held {
-    pub(super) fn new(busy: Busy, way: &Arc<Way>) -> Self {
-        Self { busy: Some(busy), way: Arc::clone(way) }
+    pub(super) fn new(busy: Busy, here: Rc<Here>) -> Self {
+        Self { busy: Some(busy), here }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         self.busy = None;
-        self.way.site.queue.freed();
+        self.here.way.site.queue.freed();
     }
 }

@@ -14,6 +14,7 @@ use hyper::Version;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use jiff::Timestamp;
+use model::intent::Group;
 use ports::clock::moment;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
@@ -21,14 +22,17 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::access_log::{Entry, Lines, Sampler};
-use super::backend::Backends;
+use super::backend::{Backend, Backends};
 use super::chance::Chance;
 use super::connection;
+use super::here::{Here, Heres};
 use super::peer::{Ask, Patience, Peer};
+use super::table::Way;
 use super::{LocalExecutor, Shared};
+use crate::rota::Seat;
 
 /// How often a worker looks at its connections.
-const LOOKS_PER_SECOND: u64 = 2;
+const LOOKS_PER_SECOND: u64 = 10;
 /// How long a client that keeps a connection without using it may still send a request on it, when
 /// the worker drains. Closed at once, it would meet every request that is on its way.
 const LAST_REQUEST: Duration = Duration::from_secs(5);
@@ -41,6 +45,7 @@ pub(super) struct Worker {
     pub(super) number: usize,
     pub(super) shared: Arc<Shared>,
     pub(super) backends: Backends,
+    pub(super) heres: Heres,
     pub(super) chance: Chance,
     /// Milliseconds since the worker began, as of its last look.
     pub(super) now: Rc<Cell<u64>>,
@@ -185,6 +190,7 @@ impl Worker {
         Self {
             number,
             backends: Backends::default(),
+            heres: Heres::default(),
             chance: Chance::new(),
             now: Rc::default(),
             wall: Cell::new(shared.now()),
@@ -240,6 +246,28 @@ impl Worker {
         }
     }
 
+    /// Who is in rotation now.
+    pub(super) fn backends_of(&self, group: &Group) -> Vec<Rc<Backend>> {
+        let seats = self.shared.rota.seats();
+        let seats = seats.get(group).map_or(&[][..], |seats| seats);
+        seats.iter().map(|seat| self.backends.of(seat)).collect()
+    }
+
+    /// Looked at once more after the instance's time has been taken: one that left in between may
+    /// have been found idle and be gone.
+    pub(super) fn is_in_rotation(&self, seat: &Arc<Seat>, here: &Here) -> bool {
+        let seats = self.shared.rota.seats();
+        here.is_as_of(&seats)
+            || seats
+                .get(&seat.group)
+                .is_some_and(|seats| seats.iter().any(|s| Arc::ptr_eq(s, seat)))
+    }
+
+    /// A route as it is to be followed now.
+    pub(super) fn here(&self, way: &Arc<Way>) -> Rc<Here> {
+        self.heres.of(way, &self.shared.rota, &self.backends)
+    }
+
     fn welcome(self: &Rc<Self>, stream: TcpStream, address: SocketAddr, encrypted: bool) {
         let shared = &self.shared;
         if shared.connections.fetch_add(1, Ordering::AcqRel) >= shared.limits.connections {
@@ -252,20 +280,20 @@ impl Worker {
         let peer = Rc::new(Peer::new(address, encrypted, trusted, Rc::clone(&self.now)));
         let number = self.next_peer.replace(self.next_peer.get() + 1);
         self.peers.borrow_mut().insert(number, Rc::clone(&peer));
-        let here = Here { worker: Rc::clone(self), number };
+        let open = Open { worker: Rc::clone(self), number };
         tokio::task::spawn_local(async move {
-            connection::serve(&here.worker, peer, stream).await;
+            connection::serve(&open.worker, peer, stream).await;
         });
     }
 }
 
 /// A connection as it is counted, until it is dropped.
-struct Here {
+struct Open {
     worker: Rc<Worker>,
     number: u64,
 }
 
-impl Drop for Here {
+impl Drop for Open {
     fn drop(&mut self) {
         self.worker.peers.borrow_mut().remove(&self.number);
         self.worker.shared.connections.fetch_sub(1, Ordering::AcqRel);
@@ -318,6 +346,7 @@ async fn look(worker: Rc<Worker>) {
         for peer in worker.peers.borrow().values() {
             peer.look(&patience);
         }
+        worker.heres.forget();
         let seats = worker.shared.rota.seats();
         worker.backends.tidy(|seat| {
             let group = seats.get(&seat.group);
