@@ -1,5 +1,5 @@
 # What the scripts beside this file need, and how it comes onto a Debian or Ubuntu machine.
-# Sourced, with `needs` set to some of: git c postgresql node python podman. Rust is needed always.
+# Sourced, with `needs` set to some of: git c curl openssl postgresql node python podman. Rust is needed always.
 # `wishes` may name more of them: what can be done without, if it cannot be installed.
 #
 # What is missing is installed by apt-get where that needs no password. Otherwise the command to
@@ -71,7 +71,9 @@ missing_packages() {
         case $need in
             git) command -v git >/dev/null || missing+=(git) ;;
             c) can_link_c || missing+=(gcc libc6-dev) ;;
+            openssl) command -v openssl >/dev/null || missing+=(openssl) ;;
             postgresql) has_postgres || missing+=(postgresql) ;;
+            curl) command -v curl >/dev/null || missing+=(curl) ;;
             node) command -v node >/dev/null || missing+=(nodejs) ;;
             python) command -v python3 >/dev/null || missing+=(python3) ;;
             podman) has_podman || missing+=("${podman_packages[@]}") ;;
