@@ -34,8 +34,10 @@ const HOUSE: &[Row] = &[
     ),
     row("store", ADAPTER, Theirs::Any),
     // A step's expressions are evaluated where the step is executed.
-    row("jobs", Ours::Only(&["model", "workflow", "ports"]), Theirs::Any),
-    row("node", Ours::Only(&["model", "ports", "evidence"]), Theirs::Any),
+    row("jobs", Ours::Only(&["model", "workflow", "ports", "cgroups"]), Theirs::Any),
+    row("node", Ours::Only(&["model", "ports", "evidence", "cgroups"]), Theirs::Any),
+    // What Linux has for both of them; it knows nothing of jobs and instances.
+    row("cgroups", Ours::Only(&[]), Theirs::Only(&["serde"])),
     row("docker", ADAPTER, Theirs::Any),
     row("kubernetes", ADAPTER, Theirs::Any),
     row("telemetry", ADAPTER, Theirs::Any),

@@ -10,7 +10,7 @@ use ports::clock::{Clock as _, Stopwatch, SystemClock};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, WaitOptions, getpid, wait};
 
-use super::cgroup::{Cgroup, Usage};
+use super::cgroup::{self, Usage};
 use super::output::Output;
 use super::program::{Program, signal};
 use super::task::{Ended, Exit, KILL, LOG, STOP, Task};
@@ -58,8 +58,8 @@ impl<'a> Attending<'a> {
         let at = SystemClock.now();
         let lived = SignedDuration::try_from(self.watch.elapsed()).unwrap_or_default();
         let left = self.sweep();
-        let counted = self.task.cgroup.as_ref().filter(|cgroup| cgroup.counts());
-        let usage = counted.map(Cgroup::usage);
+        let counted = self.task.cgroup.as_ref().filter(|group| cgroup::counts(group));
+        let usage = counted.map(cgroup::usage);
         let rest = Stopwatch::start();
         while self.outputs.iter().any(|output| !output.is_over) && rest.elapsed() < LINGER {
             self.round(LINGER.saturating_sub(rest.elapsed()));

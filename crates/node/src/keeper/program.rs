@@ -15,7 +15,6 @@ use rustix::process::{
 };
 use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
 
-use super::cgroup::Cgroup;
 use super::task::{MARK, Task};
 use super::user::User;
 
@@ -102,7 +101,7 @@ fn spawn(task: &Task, path: &Path, user: Option<User>) -> io::Result<Program> {
         .envs(task.env.iter().map(|(name, value)| (name, value)))
         .env(MARK, task.instance.to_string());
     let mut entries = Vec::new();
-    for entry in task.cgroup.iter().flat_map(Cgroup::entries) {
+    for entry in task.cgroup.iter().flat_map(cgroups::Group::entries) {
         entries.push(File::options().write(true).open(entry)?);
     }
     become_instance(&mut command, entries, user);

@@ -7,7 +7,7 @@ use model::id::InstanceId;
 use model::workload::Stop;
 use serde::{Deserialize, Serialize};
 
-use super::cgroup::{Cgroup, Usage};
+use super::cgroup::Usage;
 
 /// The files in an instance's folder.
 pub(crate) const KEEPER: &str = "keeper.json";
@@ -36,7 +36,7 @@ pub(crate) struct Task {
     pub(crate) workdir: PathBuf,
     pub(crate) user: Option<String>,
     pub(crate) stop: Stop,
-    pub(crate) cgroup: Option<Cgroup>,
+    pub(crate) cgroup: Option<cgroups::Group>,
     /// How many bytes its log may take.
     pub(crate) log_budget: u64,
 }

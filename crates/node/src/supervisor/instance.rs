@@ -18,7 +18,7 @@ use super::Shared;
 use super::adopt::Adopted;
 use super::record::Record;
 use super::report::{InstanceReport, InstanceState, LastEnd};
-use crate::keeper::cgroup::{Cgroup, Usage};
+use crate::keeper::cgroup::{self, Usage};
 use crate::keeper::tree::Census;
 use keep::Keeping;
 
@@ -49,7 +49,7 @@ struct Status {
     ends: u32,
     is_crash_looping: bool,
     last_end: Option<LastEnd>,
-    cgroup: Option<Cgroup>,
+    cgroup: Option<cgroups::Group>,
     unenforced: Option<String>,
     /// What the lives before this one have used.
     spent: Usage,
@@ -141,7 +141,7 @@ impl Instance {
     pub(super) fn report(&self, census: &OnceCell<Option<Census>>) -> InstanceReport {
         let mut status = self.status();
         let mut usage = match (&status.cgroup, status.keeper) {
-            (Some(cgroup), Some(_)) if cgroup.counts() => cgroup.usage(),
+            (Some(group), Some(_)) if cgroup::counts(group) => cgroup::usage(group),
             (_, Some(keeper)) => {
                 let census = census.get_or_init(|| Census::take().ok());
                 census.as_ref().map_or_else(Usage::default, |census| census.usage(keeper))

@@ -16,7 +16,6 @@ use tokio::time::timeout;
 
 use super::settings::Launcher;
 use super::watched::watched;
-use crate::keeper::cgroup::Cgroup;
 use crate::keeper::task::{
     Answer, ENDED, Ended, Exit, KEEPER, KILL, ORDERS, STARTED, STOP, Started, Task,
 };
@@ -135,13 +134,13 @@ pub(super) fn ended(folder: &Path) -> Option<Ended> {
 }
 
 /// Kills whoever a keeper that was killed has left. It may take a while.
-pub(super) fn sweep(instance: &str, cgroup: Option<&Cgroup>) {
+pub(super) fn sweep(instance: &str, cgroup: Option<&cgroups::Group>) {
     if let Some(cgroup) = cgroup {
         cgroup.kill();
     }
     let find = || {
         let mut found = Census::take()?.marked(instance);
-        let members = cgroup.map(Cgroup::members).unwrap_or_default();
+        let members = cgroup.map(cgroups::Group::members).unwrap_or_default();
         let members = members.into_iter().filter_map(Pid::from_raw).filter_map(Process::look);
         found.extend(members.filter(|process| !process.is_zombie));
         Ok(found)

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Shared;
 use crate::keeper;
-use crate::keeper::cgroup::Cgroup;
 use crate::keeper::task::LOG;
 use crate::logs::Printing;
 
@@ -31,7 +30,7 @@ pub(super) struct Record {
     pub(super) port: Option<u16>,
     /// Since when it is well, in this life.
     pub(super) ready_since: Option<Timestamp>,
-    pub(super) cgroup: Option<Cgroup>,
+    pub(super) cgroup: Option<cgroups::Group>,
     pub(super) unenforced: Option<String>,
     /// It is to end, and not to be started again.
     pub(super) stopping: bool,

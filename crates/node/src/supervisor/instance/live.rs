@@ -10,7 +10,6 @@ use ports::clock::pause;
 use tokio::time::timeout;
 
 use super::keep::{End, Keeping};
-use crate::keeper::cgroup::Cgroup;
 use crate::keeper::task::{Ended, Task};
 use crate::supervisor::environment::{filled, variables};
 use crate::supervisor::life::{Life, sweep};
@@ -132,7 +131,7 @@ impl Keeping {
         self.record = Some(record.clone());
         let env = variables(&workload, port);
         let words = filled(&workload.command, &env).map_err(|error| error.to_string())?;
-        let (cgroup, unenforced) = Cgroup::create(&id.to_string(), &workload.limits);
+        let (cgroup, unenforced) = crate::keeper::cgroup::create(&id.to_string(), &workload.limits);
         record.cgroup.clone_from(&cgroup);
         if !unenforced.is_empty() {
             let why = format!("limits are not enforced: {}", unenforced.join("; "));
@@ -156,7 +155,7 @@ impl Keeping {
         };
         let life = Life::begin(&shared.settings.launcher, &task).await;
         if life.is_err() {
-            task.cgroup.iter().for_each(Cgroup::remove);
+            task.cgroup.iter().for_each(cgroups::Group::remove);
         }
         life
     }

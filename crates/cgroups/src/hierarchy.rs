@@ -4,7 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Version {
     First,
     Second,
@@ -18,9 +21,9 @@ pub(super) struct Hierarchies {
     second: Option<PathBuf>,
 }
 
-/// Where a runner that has a group of the second version for itself moves to: a group that has
-/// limited groups in it may hold no processes.
-const BESIDE: &str = "highroad-runner";
+/// Where who has a group of the second version for itself moves to: a group that has limited groups
+/// in it may hold no processes.
+const BESIDE: &str = "highroad";
 
 impl Hierarchies {
     pub(super) fn find() -> io::Result<Self> {
@@ -53,7 +56,7 @@ impl Hierarchies {
             return Ok((folder.clone(), Version::First));
         }
         let own = self.second.as_ref().ok_or("no control groups are mounted")?;
-        // The worker of a runner that has moved already.
+        // Who has moved already.
         let own = own.parent().filter(|_| own.ends_with(BESIDE)).unwrap_or(own);
         let has = |file: &str| {
             let controllers = fs::read_to_string(own.join(file)).unwrap_or_default();
