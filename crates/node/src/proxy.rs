@@ -13,6 +13,8 @@ mod body;
 mod certificates;
 mod chance;
 mod connection;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod head;
 mod here;
 mod peer;

@@ -1,7 +1,7 @@
 //! Certificates from a folder, chosen by the name that the client asks for, read anew when files
 //! change. One that cannot be read leaves the one before it in service.
 
-mod der;
+pub(super) mod der;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;

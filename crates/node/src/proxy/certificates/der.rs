@@ -5,7 +5,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(in crate::proxy) struct Told {
     pub(super) names: Vec<String>,
     pub(super) begins: Timestamp,
     pub(super) ends: Timestamp,
@@ -25,7 +25,7 @@ const BOOLEAN: u8 = 0x01;
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
 /// None if it is no certificate.
-pub(super) fn read(certificate: &[u8]) -> Option<Told> {
+pub(in crate::proxy) fn read(certificate: &[u8]) -> Option<Told> {
     let mut whole = Reader(certificate);
     let mut outer = Reader(whole.expect(SEQUENCE)?);
     let mut inner = Reader(outer.expect(SEQUENCE)?);
