@@ -142,7 +142,10 @@ impl NodeClient {
     ) -> Result<(StatusCode, Bytes), Unreachable> {
         while let Some(mut connection) = self.idle() {
             let request = self.request(method.clone(), path, body.clone())?;
-            if let Ok(answer) = connection.send_request(request).await {
+            // A node that was replaced answers on old connections only to say so.
+            if let Ok(answer) = connection.send_request(request).await
+                && answer.status() != StatusCode::SERVICE_UNAVAILABLE
+            {
                 return self.finish(connection, answer).await;
             }
         }

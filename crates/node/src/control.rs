@@ -29,7 +29,7 @@ use self::protocol::{
     WantInstances,
 };
 use crate::logs::LogQuery;
-use crate::node::{Node, Refused};
+use crate::node::{GIVEN_UP, Node, Refused};
 
 /// What a node answers.
 pub(crate) fn router(node: Arc<Node>) -> Router {
@@ -70,6 +70,10 @@ type OfPlace = Path<(ServiceName, EnvironmentName)>;
 type OfGroup = Path<(ServiceName, EnvironmentName, ReleaseId)>;
 
 async fn in_our_protocol(State(node): Asked, request: Request, next: Next) -> Response {
+    if node.is_given_up() {
+        let close = [(header::CONNECTION, "close")];
+        return (StatusCode::SERVICE_UNAVAILABLE, close, GIVEN_UP).into_response();
+    }
     match protocol_of(request.headers()) {
         Ok(is_server) => {
             if is_server {

@@ -5,6 +5,7 @@ mod serve;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -42,7 +43,12 @@ pub struct Node {
     /// When a server has last spoken.
     heard: Mutex<Option<Timestamp>>,
     inheritance: Inheritance,
+    /// Another one has been given this one's place: what is asked now is for that one to answer.
+    is_given_up: AtomicBool,
 }
+
+/// What is said on connections that were open before.
+pub(crate) const GIVEN_UP: &str = "another node has this one's place: connect again";
 
 /// Why something is not done that a server wants.
 #[derive(Debug)]
@@ -165,6 +171,10 @@ impl Node {
         metrics
     }
 
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.is_given_up.load(Ordering::Acquire)
+    }
+
     pub(crate) fn heard_a_server(&self) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         *heard = Some(self.settings.clock.now());
@@ -225,6 +235,10 @@ impl Node {
         act: impl FnOnce(T) -> Result<(), Refused>,
     ) -> Result<(), Refused> {
         let mut told = Arc::clone(&self.told).lock_owned().await;
+        // It may have waited for its turn while the place was given up.
+        if self.is_given_up() {
+            return Err(Refused::Disk(GIVEN_UP.to_owned()));
+        }
         let kept = tokio::task::spawn_blocking(move || {
             let kept = keep(&mut told);
             (told, kept)

@@ -42,6 +42,22 @@ async fn a_node_is_replaced_while_requests_come_in_and_none_fails() {
 }
 
 #[tokio::test]
+async fn what_is_told_while_a_node_is_replaced_is_told_to_its_heir() {
+    let node = Given::serving(&[(OLD, 1, "well")]).await;
+    let server = node.client();
+    let all = || Given::split(shares(&[(OLD, 10_000)]));
+    server.steer(&all(), Generation(2)).await.expect("it is taken over");
+    // A connection that nobody uses holds the one before up for a while.
+    let idle = node.idle().await;
+    let before = node.begin_heir();
+    server.steer(&all(), Generation(3)).await.expect("on the connection that it had");
+    let kept = node.generation().await;
+    assert_eq!(kept, Some(Generation(3)), "the heir knows it");
+    drop(idle);
+    node.ended(before).await;
+}
+
+#[tokio::test]
 async fn an_heir_that_dies_before_it_serves_changes_nothing() {
     let node = Given::serving(&[(OLD, 1, "well")]).await;
     let requests = Requests::begin(&node, 2);

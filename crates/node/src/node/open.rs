@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -101,6 +102,7 @@ impl Node {
             trips: AsyncMutex::new(trips),
             heard: Mutex::new(None),
             inheritance,
+            is_given_up: AtomicBool::new(false),
             settings,
         };
         node.run_all().await;

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::unix::net::UnixListener;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use model::intent::Trip;
@@ -41,8 +42,7 @@ impl Node {
                 () = self.keep_trips() => return Err(io::Error::other("the proxy has stopped")),
                 came = heirs.accept() => came?.0.into_std()?,
             };
-            // What is told from here on is told to the heir, or again to this one.
-            self.supervisor().leave();
+            self.give_up().await;
             let node = Arc::clone(self);
             let given =
                 tokio::task::spawn_blocking(move || Claim::hear(heir)?.grant(&node.inheritance));
@@ -59,6 +59,15 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// What is told from here on is told to the heir, or again to this one. Connections outlive the
+    /// loop that took them in, so each word has to be refused by itself; those that are being taken over
+    /// are on the disk before the heir reads it.
+    async fn give_up(&self) {
+        self.is_given_up.store(true, Ordering::Release);
+        drop(self.told.lock().await);
+        self.supervisor().leave();
     }
 
     /// Answers whoever asks, until it cannot any more.
@@ -100,6 +109,7 @@ impl Node {
         let supervisor = self.settings.supervise(&self.rota).map_err(io::Error::other)?;
         *self.supervisor.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(supervisor);
         self.run_all().await;
+        self.is_given_up.store(false, Ordering::Release);
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ use node::status::{InstanceState, Status};
 use ports::BoxFuture;
 use ports::clock::pause;
 use ports::releases::Releases;
-use ports::traffic::Traffic as _;
+use ports::traffic::Traffic;
 use ports::workloads::{Rejection, Workloads as _};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -111,11 +111,34 @@ impl Given {
 
     /// Another one takes its place; the one before ends by itself.
     pub(super) async fn replace(&mut self) {
+        let before = self.begin_heir();
+        self.ended(before).await;
+    }
+
+    /// Another one serves in its place; the one before is returned.
+    pub(super) fn begin_heir(&self) -> Child {
         let (heir, address) = self.start("--replace");
         assert_eq!(address, self.address);
-        let before = self.process.lock().unwrap().replace(heir);
-        let ended = tokio::task::spawn_blocking(move || before.unwrap().wait());
+        self.process.lock().unwrap().replace(heir).expect("there was one")
+    }
+
+    pub(super) async fn ended(&self, mut before: Child) {
+        let ended = tokio::task::spawn_blocking(move || before.wait());
         assert!(ended.await.unwrap().unwrap().success());
+    }
+
+    /// The generation of the split, as a new connection hears it.
+    pub(super) async fn generation(&self) -> Option<Generation> {
+        let kept = Traffic::kept(&self.client(), &Self::place()).await.expect("it answers");
+        kept.map(|kept| kept.generation)
+    }
+
+    /// A connection that was used and is kept.
+    pub(super) async fn idle(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).await.unwrap();
+        let mut connection = Connection { stream, read: Vec::new() };
+        connection.get("/").await.expect("it is well");
+        connection.stream
     }
 
     fn start(&self, options: &str) -> (Child, String) {
