@@ -23,8 +23,6 @@ fn main() -> Result<(), Failure> {
         return Err("usage: proxy HTTP-ADDRESS HTTPS-ADDRESS BACKEND-ADDRESS [CERTIFICATES]".into());
     };
     let settings = Settings {
-        http: vec![bind(http.parse()?)?],
-        https: vec![bind(https.parse()?)?],
         certificates: certificates.first().map(Into::into),
         access_log: std::env::var_os("ACCESS_LOG").map(Into::into),
         ..Settings::default()
@@ -52,6 +50,7 @@ fn main() -> Result<(), Failure> {
     });
     proxy.set_route(&serde_json::from_value(route)?)?;
     proxy.set_split(&place, &split, Generation(1))?;
+    proxy.listen(&[bind(http.parse()?)?], &[bind(https.parse()?)?])?;
     loop {
         std::thread::park();
     }

@@ -128,8 +128,12 @@ impl Node {
     }
 
     pub(crate) async fn steered(&self, place: &Place) -> Option<Steered> {
-        let kept = self.told.lock().await.splits().get(place).cloned()?;
-        // A trip counts from when it happens, not from when it is on the disk.
+        self.in_force(&*self.told.lock().await, place)
+    }
+
+    /// A trip counts from when it happens, not from when it is on the disk.
+    fn in_force(&self, told: &Told, place: &Place) -> Option<Steered> {
+        let kept = told.splits().get(place).cloned()?;
         let trip = kept.trip.or_else(|| self.proxy.trip(place));
         Some(Steered { trip, ..kept })
     }
@@ -199,7 +203,7 @@ impl Node {
         let places = places.into_iter().map(|place| PlaceStatus {
             place: place.clone(),
             route: told.routes().get(place).and_then(|led| led.route.clone()),
-            split: told.splits().get(place).cloned(),
+            split: self.in_force(&told, place),
         });
         let (http, https) = self.addresses();
         Status {

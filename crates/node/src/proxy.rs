@@ -65,9 +65,6 @@ pub use trust::{Cidr, CidrError};
 pub struct Settings {
     /// Workers; none for one to a processor.
     pub threads: Option<usize>,
-    /// Sockets that listen already, see [`bind`].
-    pub http: Vec<TcpListener>,
-    pub https: Vec<TcpListener>,
     /// A folder with a `NAME.crt` (or `NAME.pem`) and a `NAME.key` for each certificate.
     pub certificates: Option<PathBuf>,
     /// Whose `X-Forwarded-*`, `Forwarded` and the like are believed.
@@ -169,7 +166,7 @@ pub enum StartError {
 }
 
 impl Proxy {
-    /// Begins to accept. Candidates that are cut off are told as it happens.
+    /// Starts the workers; see [`Proxy::listen`]. Candidates that are cut off are told as it happens.
     pub fn start(
         settings: Settings,
         rota: Arc<Rota>,
@@ -192,16 +189,13 @@ impl Proxy {
             connections: AtomicUsize::new(0),
             clock: SystemClock,
         });
-        let workers = (0..threads).map(|number| {
-            let doors = Doors::clones(&settings.http, &settings.https)?;
-            Running::start(number, Arc::clone(&shared), doors)
-        });
+        let workers = (0..threads).map(|number| Running::start(number, Arc::clone(&shared)));
         let workers = workers.collect::<io::Result<_>>().map_err(StartError::Worker)?;
         let keeper = Keeper::start(Arc::clone(&shared)).map_err(StartError::Worker)?;
         Ok((Self { shared, writing: Mutex::default(), workers, keeper: Some(keeper) }, told))
     }
 
-    /// Begins to accept from further sockets.
+    /// Begins to accept from these sockets, which listen already; see [`bind`].
     pub fn listen(&self, http: &[TcpListener], https: &[TcpListener]) -> io::Result<()> {
         for worker in &self.workers {
             let doors = Doors::clones(http, https)?;
@@ -357,11 +351,11 @@ impl Places {
 }
 
 impl Running {
-    fn start(number: usize, shared: Arc<Shared>, doors: Doors) -> io::Result<Self> {
+    fn start(number: usize, shared: Arc<Shared>) -> io::Result<Self> {
         let (orders, taken) = mpsc::unbounded_channel();
         let thread =
             std::thread::Builder::new().name(format!("proxy-{number}")).spawn(move || {
-                if let Err(error) = worker::run(number, shared, doors, taken) {
+                if let Err(error) = worker::run(number, shared, taken) {
                     tracing::error!(number, %error, "a worker of the proxy cannot work");
                 }
             })?;

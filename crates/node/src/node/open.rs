@@ -123,8 +123,6 @@ impl Settings {
     fn proxy(&self) -> proxy::Settings {
         proxy::Settings {
             threads: self.threads,
-            http: Vec::new(),
-            https: Vec::new(),
             certificates: self.certificates.clone(),
             trusted_proxies: self.trusted.clone(),
             access_log: self.access_log.clone(),

@@ -70,7 +70,7 @@ impl std::fmt::Debug for Worker {
 /// What a worker is told from outside.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Accept from these too.
+    /// Accept from these.
     Open(Doors),
     /// Accept no more, end what is under way, and say when that is done.
     Drain { grace: Duration, done: oneshot::Sender<usize> },
@@ -99,22 +99,20 @@ impl Doors {
 pub(super) fn run(
     number: usize,
     shared: Arc<Shared>,
-    doors: Doors,
     orders: mpsc::UnboundedReceiver<Order>,
 ) -> io::Result<()> {
     let mut builder = Builder::new_current_thread();
     let runtime = builder.enable_io().enable_time().build_local(LocalOptions::default())?;
-    runtime.block_on(work(number, shared, doors, orders))
+    runtime.block_on(work(number, shared, orders))
 }
 
 async fn work(
     number: usize,
     shared: Arc<Shared>,
-    doors: Doors,
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) -> io::Result<()> {
     let worker = Rc::new(Worker::new(number, shared));
-    let mut accepting = open(&worker, doors)?;
+    let mut accepting = Vec::new();
     let looking = tokio::task::spawn_local(look(Rc::clone(&worker)));
     let (grace, done) = loop {
         match orders.recv().await {

@@ -35,8 +35,9 @@ impl Stage {
         let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
         let address = listener.local_addr().expect("an address");
         let rota = Arc::new(Rota::default());
-        let settings = Settings { threads: Some(2), http: vec![listener], ..settings };
+        let settings = Settings { threads: Some(2), ..settings };
         let (proxy, trips) = Proxy::start(settings, Arc::clone(&rota)).expect("it starts");
+        proxy.listen(&[listener], &[]).expect("its workers are there");
         Self { proxy: Some(proxy), rota, address, trips }
     }
 

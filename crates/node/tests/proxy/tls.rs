@@ -75,11 +75,9 @@ async fn connect(
 fn stage(folder: &Path) -> (Stage, Backend, SocketAddr) {
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
     let address = listener.local_addr().expect("an address");
-    let stage = Stage::with(Settings {
-        https: vec![listener],
-        certificates: Some(folder.to_owned()),
-        ..Settings::default()
-    });
+    let stage =
+        Stage::with(Settings { certificates: Some(folder.to_owned()), ..Settings::default() });
+    stage.proxy().listen(&[], &[listener]).expect("its workers are there");
     let backend = Backend::saying("secret");
     stage.serve(&[backend.address], &json!({ "https_only": true }));
     (stage, backend, address)
